@@ -1,0 +1,35 @@
+# The same words for a developer and for CI. Each sets up what it needs, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= galaxies
+# one thread a worker: two two-thread processes on two cores are slower than one
+WORKERS ?= $(shell nproc)
+
+.PHONY: demo test check install bench bench-quick clean
+
+demo: install  ## train, rank and report on made galaxies (or DATA=digits)
+	$(BIN)/poleward demo --data $(DATA) --out demo
+
+test: install  ## every test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
+
+check: install  ## style, types, the import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install  ## speed, side by side in one run
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/poleward bench speed --out results
+
+install: $(VENV)/installed  ## the package and its tools into .venv
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:  ## what the commands above made
+	rm -rf $(VENV) demo build dist

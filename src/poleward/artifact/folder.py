@@ -1,0 +1,192 @@
+"""Folders of one manifest, one safetensors file and one npz file, written whole or not at all, read without executing
+anything.
+
+::
+
+    manifest.json          format, kind, the writer's content, and size and SHA-256 of each file below
+    weights.safetensors    tensors (absent when there are none)
+    arrays.npz             arrays, no pickle (absent when there are none)
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from poleward.errors import ModelError, OutputError
+
+FORMAT = 1
+"""Version of the layout; a reader refuses newer ones."""
+
+MANIFEST = "manifest.json"
+WEIGHTS = "weights.safetensors"
+ARRAYS = "arrays.npz"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a folder held."""
+
+    manifest: dict[str, Any]
+    tensors: dict[str, NDArray[Any]]
+    arrays: dict[str, NDArray[Any]]
+
+
+def write_folder(
+    path: Path,
+    kind: str,
+    content: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]] | None = None,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Write the folder beside its place under another name, then rename it into place.
+
+    Parameters
+    ----------
+    path : the folder; one written before by this function is replaced
+    kind : what it is, asked for again by `read_folder`
+    content : plain JSON values for the manifest
+
+    Errors
+    ------
+    OutputError when the place cannot be written or holds something else; nothing half-written is left.
+    """
+    require_replaceable(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    try:
+        _fill(partial, kind, content, tensors or {}, arrays or {})
+        _move_into_place(partial, path)
+    except OSError as error:
+        raise OutputError(f"{path}: writing failed ({error.strerror}); nothing was left behind") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def read_folder(path: Path, kind: str) -> Folder:
+    """Read a folder and check that every file is the one that was written.
+
+    Errors
+    ------
+    ModelError when the folder is missing, foreign, newer than this program, truncated or changed.
+    """
+    manifest = read_manifest(path, kind)
+    files = {name: _checked_bytes(path / name, stated) for name, stated in manifest["files"].items()}
+    try:
+        tensors = safetensors.numpy.load(files[WEIGHTS]) if WEIGHTS in files else {}
+        arrays = _read_arrays(files[ARRAYS]) if ARRAYS in files else {}
+    except (SafetensorError, ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: a file is not in the format that the manifest says ({error})") from error
+    return Folder(manifest, tensors, arrays)
+
+
+def read_manifest(path: Path, kind: str) -> dict[str, Any]:
+    """The manifest alone, checked for format and kind; ModelError as in `read_folder`."""
+    if not (path / MANIFEST).is_file():
+        what = "holds no manifest.json, so it is not a Poleward folder" if path.exists() else "does not exist"
+        raise ModelError(f"{path}: {what}; give the folder that `poleward fit --out` wrote")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        written, found = manifest["format"], manifest["kind"]
+        names = set(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path}: manifest.json is damaged or foreign ({type(error).__name__})") from error
+    if written != FORMAT:
+        raise ModelError(f"{path}: written in format {written!r}, this version reads format {FORMAT}; update Poleward")
+    if found != kind:
+        raise ModelError(f"{path}: holds a {found}, not a {kind}")
+    if not names <= {WEIGHTS, ARRAYS}:
+        raise ModelError(
+            f"{path}: the manifest names unexpected files ({', '.join(sorted(names - {WEIGHTS, ARRAYS}))})"
+        )
+    return dict(manifest)
+
+
+def require_replaceable(path: Path) -> None:
+    """OutputError when the path holds something that `write_folder` did not write."""
+    if path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file():
+        raise OutputError(f"{path}: is a folder of something else and will not be replaced; choose another --out")
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path}: is a file; choose another --out")
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that `write_folder` wrote; nothing happens where there is none."""
+    if (path / MANIFEST).is_file():
+        shutil.rmtree(path)
+
+
+def _fill(
+    folder: Path,
+    kind: str,
+    content: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    arrays: Mapping[str, NDArray[Any]],
+) -> None:
+    files: dict[str, dict[str, Any]] = {}
+    if tensors:
+        files[WEIGHTS] = _write_bytes(folder / WEIGHTS, safetensors.numpy.save(dict(tensors)))
+    if arrays:
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        files[ARRAYS] = _write_bytes(folder / ARRAYS, buffer.getvalue())
+    manifest = {"format": FORMAT, "kind": kind, **content, "files": files}
+    _write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+def _write_bytes(path: Path, data: bytes) -> dict[str, Any]:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _move_into_place(partial: Path, path: Path) -> None:
+    if not path.exists():
+        partial.chmod(0o755)
+        partial.rename(path)
+        return
+    partial.chmod(path.stat().st_mode)
+    old = partial.with_suffix(".old")
+    path.rename(old)
+    partial.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _checked_bytes(path: Path, stated: dict[str, Any]) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size != stated["bytes"]:
+            raise ModelError(
+                f"{path}: has {size} bytes, {stated['bytes']} were written; the file is truncated or changed"
+            )
+        data = path.read_bytes()
+        whole = hashlib.sha256(data).hexdigest() == stated["sha256"]
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); the folder is incomplete") from error
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path}: the manifest states no size and checksum for it") from error
+    if not whole:
+        raise ModelError(f"{path}: its checksum is not the one in the manifest; the file was changed or damaged")
+    return data
+
+
+def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,2 @@
+"""The model: an encoder, a decoder, the observation model and the objective, joined into one thing that can be
+trained."""

@@ -1,0 +1,58 @@
+"""Split-conformal p-values (Vovk et al. 2005; for anomaly detection Bates et al. 2023)."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Conformal:
+    """p-values of scores against the scores of m calibration samples that neither network nor index have seen.
+
+    If a new normal sample is exchangeable with the calibration samples, P(p <= alpha) <= alpha for every alpha,
+    exactly, at
+    any m; averaged over the draw of the calibration samples.
+
+    Parameters
+    ----------
+    scores : (m,) of the calibration samples, m >= 1, higher is more anomalous
+    """
+
+    def __init__(self, scores: NDArray[np.floating[Any]]) -> None:
+        self.scores = np.sort(np.asarray(scores, np.float64))
+
+    def p_values(self, scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """p = (r + 1) / (m + 1), r the number of calibration scores at least as high (ties count against the sample).
+
+        >>> Conformal(np.array([1.0, 2.0, 3.0])).p_values(np.array([0.0, 2.0, 9.0]))
+        array([1.  , 0.75, 0.25])
+        """
+        m = len(self.scores)
+        at_least = m - np.searchsorted(self.scores, scores, side="left")
+        return np.asarray((at_least + 1) / (m + 1))
+
+    @property
+    def smallest_level(self) -> float:
+        """1 / (m + 1): no p-value can be lower."""
+        return 1 / (len(self.scores) + 1)
+
+    def level(self, alpha: float) -> float:
+        """The level that can be kept: alpha, or the smallest possible p-value where m is too small for alpha.
+
+        >>> Conformal(np.arange(9.0)).level(0.01)
+        0.1
+        """
+        return max(alpha, self.smallest_level)
+
+    def threshold(self, alpha: float) -> float:
+        """The largest score that is still not an anomaly: p(score) <= level(alpha) exactly for scores above it.
+
+        >>> Conformal(np.arange(9.0)).threshold(0.2)
+        7.0
+        """
+        m = len(self.scores)
+        allowed = (
+            math.floor(self.level(alpha) * (m + 1) * (1 + 1e-12)) - 1
+        )  # calibration scores that may lie at or above
+        return float(self.scores[m - 1 - min(allowed, m - 1)])

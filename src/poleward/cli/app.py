@@ -1,0 +1,64 @@
+"""The commands by name, and what an error looks like.
+
+Exit codes: 0 done, 2 an error said in one line, 130 stopped by the user.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+import poleward
+from poleward.cli.demo import demo
+from poleward.cli.evaluate import evaluate
+from poleward.cli.fit import fit
+from poleward.cli.info import info
+from poleward.cli.options import with_source_options
+from poleward.cli.report import report
+from poleward.cli.sample import sample
+from poleward.cli.score import score
+from poleward.errors import Interrupted, PolewardError
+
+app = typer.Typer(
+    name="poleward",
+    help="Finds what does not belong in a collection of images or a table, and says how sure it is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ABOUT_SOURCES: tuple[Callable[..., None], ...] = (fit, score, report, evaluate)
+ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, info, demo)
+for command in (*map(with_source_options, ABOUT_SOURCES), *ABOUT_MODELS):
+    app.command(name=command.__name__)(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"poleward {poleward.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def poleward_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before any command."""
+
+
+def main() -> None:
+    """Run the command line; an error that Poleward raises on purpose is one line on standard error."""
+    try:
+        app()
+    except PolewardError as error:
+        typer.echo(f"poleward: {error}", err=True)
+        sys.exit(2)
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        typer.echo(f"poleward: {stopped or 'stopped'}", err=True)
+        sys.exit(130)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"poleward: {place}{error.strerror or error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,43 @@
+"""poleward info."""
+
+import json as json_format
+from typing import Annotated
+
+import typer
+
+from poleward.cli.options import Model
+from poleward.cli.terminal import say, table
+
+
+def info(
+    model: Model,
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Say what was trained on what."""
+    from poleward.artifact.folder import read_manifest
+    from poleward.data.preparation import load_preparation
+
+    manifest = read_manifest(model, "model")
+    if json:
+        say(json_format.dumps(manifest))
+        return
+    table("", facts_in_words(manifest))
+    for sentence in load_preparation(manifest["preparation"]).describe():
+        say(sentence)
+
+
+def facts_in_words(manifest: dict[str, dict[str, object]]) -> list[tuple[str, str]]:
+    """What the model is and what it was trained on, in (name, value) pairs."""
+    facts, settings, versions = manifest["facts"], manifest["settings"], manifest["versions"]
+    source = f"{facts['source']} {facts['selection']}".strip() if "source" in facts else "arrays in memory"
+    return [
+        ("data", f"{source}, {facts['n_samples']} {'images' if facts['kind'] == 'images' else 'rows'}"),
+        ("trained / calibrated on", f"{facts['n_trained']} / {facts['n_calibration']}"),
+        ("objective", f"{settings['objective']} ({settings['parametrisation']}, weight {settings['weight']})"),
+        ("scorer", str(settings["scorer"])),
+        ("latent dimensions", f"{facts['n_latent']}, of which {facts['n_latent_dead']} dead"),
+        ("epochs, batch, seed", f"{facts['epochs']}, {settings['batch_size']}, {facts['seed']}"),
+        ("anomaly above score", f"{manifest['threshold']:.6g} (level {settings['alpha']})"),
+        ("data fingerprint", str(facts["data_fingerprint"])),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+    ]

@@ -1,0 +1,92 @@
+"""poleward report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from poleward.cli.evaluate import Normal, Truth, TruthColumn
+from poleward.cli.info import facts_in_words
+from poleward.cli.options import Alpha, Config, Device, Model, SourceOptions, SourcePath
+from poleward.cli.score import ranked
+from poleward.cli.terminal import report_skipped, say
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poleward.data.truth import Truth as KnownTruth
+    from poleward.detector.detector import Detector
+    from poleward.detector.gallery import Gallery
+    from poleward.records import ReportContents
+
+WORST = 24
+TYPICAL = 8
+
+
+def report(
+    model: Model,
+    source: SourcePath,
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    worst: Annotated[int, typer.Option(min=1, help="How many of the most anomalous samples to show.")] = WORST,
+    truth: Truth = None,
+    truth_column: TruthColumn = None,
+    normal: Normal = None,
+    alpha: Alpha = None,
+    device: Device = "auto",
+    config: Config = None,
+    *,
+    options: SourceOptions,
+) -> None:
+    """Write one self-contained HTML page: the most anomalous samples of SOURCE, why, and how sure."""
+    from poleward.data.truth import read_truth
+    from poleward.data.writing import write_text
+    from poleward.detector.detector import Detector
+    from poleward.detector.gallery import Gallery
+    from poleward.report.page import render
+
+    detector = Detector.load(model, device)
+    options = options.as_trained(detector.model_.facts)
+    known = None
+    if truth is not None or truth_column is not None:
+        known = read_truth(truth, source, options.selection(), truth_column, normal, options.reading())
+    opened = options.open(source)
+    gallery = Gallery(detector.model_, worst, TYPICAL)
+    for batch, ranking in ranked(detector, opened, alpha):
+        gallery.add(detector.raw(batch.data), ranking)
+    report_skipped(opened.skipped)
+    write_text(out, render(contents(detector, gallery, f"{source.name}", alpha, known)))
+    say(f"The report lies in {out}")
+
+
+def contents(
+    detector: "Detector", gallery: "Gallery", title: str, alpha: float | None, known: "KnownTruth | None" = None
+) -> "ReportContents":
+    """What the page shows."""
+    import numpy as np
+
+    from poleward.detector.storage import manifest_content
+    from poleward.metrics.ranking import evaluate
+    from poleward.records import ReportContents
+
+    model = detector.model_
+    labels: NDArray[np.bool_] | None = None
+    evaluation = None
+    if known is not None:
+        labels, is_known = known.aligned(gallery.ids)
+        evaluation = evaluate(labels[is_known], gallery.scores[is_known])
+    level = model.settings.alpha if alpha is None else alpha
+    threshold = model.threshold if alpha is None else model.conformal.threshold(alpha)
+    return ReportContents(
+        title=title,
+        facts=facts_in_words(manifest_content(detector)),
+        scores=gallery.scores,
+        calibration_scores=model.conformal.scores,
+        threshold=float(np.nextafter(threshold, np.inf)),  # the page counts scores at and above it
+        alpha=level,
+        history=model.history,
+        examples=gallery.worst(labels),
+        typical=gallery.typical(labels),
+        evaluation=evaluation,
+        labels=labels,
+        warnings=model.warnings(),
+    )

@@ -1,0 +1,53 @@
+"""poleward score."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from poleward.cli.options import Alpha, Config, Device, Model, SourceOptions, SourcePath
+from poleward.cli.terminal import progress, report_skipped, say
+
+if TYPE_CHECKING:
+    from poleward.data.source import Batch, Source
+    from poleward.detector.detector import Detector
+    from poleward.records import Ranking
+
+ROWS_AT_A_TIME = {"images": 512, "table": 16_384}
+
+
+def score(
+    model: Model,
+    source: SourcePath,
+    out: Annotated[Path, typer.Option(help="File for the ranking, .csv or .parquet.", show_default=False)],
+    alpha: Alpha = None,
+    device: Device = "auto",
+    config: Config = None,
+    *,
+    options: SourceOptions,
+) -> None:
+    """Rank the samples of SOURCE: id, score, p_value, is_anomaly and in_training of each, in its order."""
+    from poleward.data.rankings import RankingWriter
+    from poleward.detector.detector import Detector
+
+    with RankingWriter(out) as writer:
+        detector = Detector.load(model, device)
+        opened = options.as_trained(detector.model_.facts).open(source)
+        n_ranked = n_flagged = 0
+        for _, ranking in ranked(detector, opened, alpha):
+            writer.write(ranking)
+            n_ranked += len(ranking.id)
+            n_flagged += int(ranking.is_anomaly.sum())
+    report_skipped(opened.skipped)
+    say(f"{n_ranked:,} samples ranked, {n_flagged:,} called anomalies; the ranking lies in {out}")
+
+
+def ranked(detector: "Detector", source: "Source", alpha: float | None) -> Iterator[tuple["Batch", "Ranking"]]:
+    """Go through a source, some samples at a time, and rank them."""
+    done, total = 0, source.count()
+    with progress("ranking") as advance:
+        for batch in source.batches(ROWS_AT_A_TIME[source.kind]):
+            yield batch, detector.model_.rank(detector.raw(batch.data), batch.ids, alpha)
+            done += len(batch.ids)
+            advance(done, total)

@@ -1,0 +1,44 @@
+"""Handwritten digits of 43 people as an anomaly task: scikit-learn's copy, which comes with its installation.
+
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository (1998).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from poleward.data.task import Task
+from poleward.errors import SettingError
+
+TRAINING_SHARE = 0.7
+
+
+def load_digits_task(seed: int = 0, odd_digit: int = 9) -> Task:
+    """Every digit but one to learn from; the others of them, and all of the odd one, to judge.
+
+    Images are (8, 8, 1) uint8 as published, from 0 (paper) to 16 (ink). 70 % of the normal images are for training.
+
+    seed : 0 or more; decides which normal images are held out, and the order of both sets
+    odd_digit : 0 to 9; nines have as much ink as the others
+
+    Raises ``SettingError`` for another digit or a negative seed.
+
+    >>> task = load_digits_task(odd_digit=3)
+    >>> task.train.shape[1:], int(task.is_odd.sum())  # there are 183 threes
+    ((8, 8, 1), 183)
+    """
+    if not 0 <= odd_digit <= 9:
+        raise SettingError(f"digits: odd_digit is one of 0 to 9; found {odd_digit}")
+    if seed < 0:
+        raise SettingError(f"digits: seed is a whole number from 0; found {seed}")
+    images, digit = _digits()
+    order = np.random.default_rng(seed).permutation(len(digit))
+    is_normal = digit[order] != odd_digit
+    is_train = is_normal & (np.cumsum(is_normal) <= TRAINING_SHARE * is_normal.sum())
+    train, test = order[is_train], order[~is_train]
+    return Task(images[train], images[test], digit[test] == odd_digit, [str(name) for name in digit[test]])
+
+
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    bundled = load_digits()
+    return bundled.images.astype(np.uint8)[..., None], bundled.target.astype(np.int64)

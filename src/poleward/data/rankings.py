@@ -1,0 +1,150 @@
+"""Rankings on disk: csv or parquet, written piece by piece and put in place only when complete."""
+
+import csv
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from poleward.data.reading import listed
+from poleward.data.tables import read_table
+from poleward.errors import OutputError, SettingError, SourceError
+from poleward.records import Ranking
+
+COLUMNS: dict[str, pa.DataType] = {
+    "id": pa.string(),
+    "score": pa.float64(),
+    "p_value": pa.float64(),
+    "is_anomaly": pa.bool_(),
+    "in_training": pa.bool_(),
+}
+SCHEMA = pa.schema(COLUMNS)
+
+
+class RankingWriter:
+    """Write a ranking to a .csv or .parquet file, in as many pieces as one likes.
+
+    The pieces go to a hidden file beside the target, which takes the target's name when the ``with`` block ends
+    well and is removed when it does not. Numbers in a csv read back as the same float64.
+
+    Raises SettingError for another ending, OutputError when the place cannot be written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if self.path.suffix.lower() not in _FILES:
+            raise SettingError(f"{self.path}: a ranking ends in {' or '.join(_FILES)}")
+        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> "RankingWriter":
+        with _faults_named(self.path):
+            if self.path.is_dir():
+                raise IsADirectoryError(None, "it is a folder")
+            self._file = _FILES[self.path.suffix.lower()](self._part)
+        return self
+
+    def write(self, ranking: Ranking) -> None:
+        """Append the lines of a ranking."""
+        with _faults_named(self.path):
+            self._file.write(ranking)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with _faults_named(self.path):
+                self._file.close()
+                if kind is None:
+                    self._part.replace(self.path)
+        except OutputError:
+            if kind is None:
+                raise
+        finally:
+            self._part.unlink(missing_ok=True)
+
+
+def read_ranking(path: str | Path) -> Ranking:
+    """Read a ranking that ``RankingWriter`` wrote."""
+    table = read_table(Path(path))
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise SourceError(
+            f"{path}: is no ranking; it lacks the columns {', '.join(missing)} and has {listed(table.column_names)}"
+        )
+    try:
+        columns = table.select(list(COLUMNS)).cast(SCHEMA)
+    except pa.ArrowException as fault:
+        raise SourceError(f"{path}: is no ranking ({' '.join(str(fault).split())})") from fault
+    ids = [name or "" for name in columns.column("id").to_pylist()]
+    return Ranking(ids, *(_column(columns, name) for name in list(COLUMNS)[1:]))
+
+
+class _File(Protocol):
+    def write(self, ranking: Ranking) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Csv:
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("w", encoding="utf-8", newline="")
+        self.lines = csv.writer(self.file, lineterminator="\n")
+        self.lines.writerow(COLUMNS)
+
+    def write(self, ranking: Ranking) -> None:
+        self.lines.writerows(
+            zip(
+                ranking.id,
+                ranking.score.tolist(),
+                ranking.p_value.tolist(),
+                _words(ranking.is_anomaly),
+                _words(ranking.in_training),
+                strict=True,
+            )
+        )
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path) -> None:
+        self.file = pa.parquet.ParquetWriter(path, SCHEMA)
+
+    def write(self, ranking: Ranking) -> None:
+        columns = [ranking.score, ranking.p_value, ranking.is_anomaly, ranking.in_training]
+        self.file.write_table(
+            pa.table([pa.array(list(ranking.id), pa.string()), *map(pa.array, columns)], schema=SCHEMA)
+        )
+
+    def close(self) -> None:
+        self.file.close()
+
+
+_FILES: "dict[str, type[_Csv] | type[_Parquet]]" = {".csv": _Csv, ".parquet": _Parquet}
+
+
+def _words(flags: NDArray[np.bool_]) -> list[str]:
+    return ["true" if flag else "false" for flag in flags.tolist()]
+
+
+def _column(table: pa.Table, name: str) -> NDArray[Any]:
+    column = table.column(name)
+    if column.null_count:
+        raise SourceError(f"a ranking has no empty cell, but column {name!r} has {column.null_count}")
+    return np.asarray(column.to_numpy())
+
+
+@contextmanager
+def _faults_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise OutputError(f"{path}: cannot be written ({fault.strerror or fault})") from fault

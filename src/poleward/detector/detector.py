@@ -1,0 +1,262 @@
+"""The scikit-learn outlier estimator."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from poleward.data.samples import Layout, arrow_table, numbered_columns
+from poleward.detector.fitting import FEWEST_SAMPLES, Run, fit_model
+from poleward.detector.model import Model
+from poleward.detector.settings import Settings
+from poleward.detector.storage import load_model, save_model
+from poleward.errors import SchemaError
+from poleward.records import Ranking
+
+
+class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Finds what does not belong: learns normal data with an autoencoder, ranks samples by how far they lie from them.
+
+    X is an array (rows, columns), a pandas, polars or Arrow table with numeric, categorical, boolean and date
+    columns, or
+    images (n, height, width), (n, height, width, bands) or (n, bands, height, width), as numpy array or torch tensor.
+    NaN and missing cells are
+    unobserved, never imputed; infinity is an error.
+
+    Parameters
+    ----------
+    objective : "compressed", "compressed-half", "vmf", "variational", "moments", "norm" or "autoencoder"
+    scorer : "knn", "knn-sphere", "knn-whitened", "isolation-forest" on the latent means; "reconstruction", "norm";
+        "input-knn", "input-knn-whitened", "input-isolation-forest" on the prepared input
+    n_latent : at least 2; None for 128 (images) or 32 (tables)
+    epochs : at least 1; None for about 500 (images) or 2,000 (tables) steps, 20 to 100 epochs
+    batch_size : at least 1; fewer samples make one batch
+    learning_rate : above 0, of Adam; decays to 0 along half a cosine
+    weight : at least 0, of the objective's regulariser beside the reconstruction, dimension-free
+    schedule : of that weight over the epochs: "constant", "linear", "cyclical" or "square-root"
+    parametrisation : "dimension-free", or "published" for the constants of the papers
+    n_neighbors : at least 1, for the scorers with neighbours
+    contamination : None when the training data are normal; else the share of anomalies in them, in (0, 0.5], which
+        then sets the threshold
+    alpha : in (0, 1), level of the threshold when contamination is None: the expected share of false alarms
+    calibration_share : in (0, 0.9], of the training data that neither network nor index see, for p-values
+    stretch : images only: "linear", "percentile" or "asinh", how each band is brought to 0..1
+    nodata : images only, native units: a pixel value that means "no measurement"; NaN always does
+    types : tables only: {column: "numeric", "categorical", "date" or "ignore"}, over the type found by itself
+    random_state : None, a whole number or a RandomState
+    device : "auto", "cpu", "cuda", ...
+
+    Attributes
+    ----------
+    model_ : the fitted model
+    offset_ : float; decision_function = score_samples - offset_
+    n_features_in_ : columns, or cells of one image
+
+    Signs are scikit-learn's: score_samples and decision_function are higher for more normal samples, and
+    ``score_samples = -score`` of `rank` and of the command line.
+
+    >>> rng = np.random.default_rng(0)
+    >>> detector = Detector(scorer="input-knn", epochs=1, random_state=0).fit(rng.normal(size=(200, 2)))
+    >>> detector.predict([[0.0, 0.1], [30.0, -30.0]])
+    array([ 1, -1])
+    """
+
+    def __init__(
+        self,
+        objective: str = "compressed",
+        scorer: str = "knn",
+        n_latent: int | None = None,
+        epochs: int | None = None,
+        *,
+        batch_size: int = 200,
+        learning_rate: float = 1e-3,
+        weight: float = 1.0,
+        schedule: str = "constant",
+        parametrisation: str = "dimension-free",
+        n_neighbors: int = 3,
+        contamination: float | None = None,
+        alpha: float = 0.01,
+        calibration_share: float = 0.15,
+        stretch: str = "linear",
+        nodata: float | None = None,
+        types: dict[str, str] | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+    ) -> None:
+        self.objective = objective
+        self.scorer = scorer
+        self.n_latent = n_latent
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight = weight
+        self.schedule = schedule
+        self.parametrisation = parametrisation
+        self.n_neighbors = n_neighbors
+        self.contamination = contamination
+        self.alpha = alpha
+        self.calibration_share = calibration_share
+        self.stretch = stretch
+        self.nodata = nodata
+        self.types = types
+        self.random_state = random_state
+        self.device = device
+
+    def fit(self, X: Any, y: Any = None) -> "Detector":
+        """Learn what is normal; y is ignored."""
+        return self.fit_under(X, Run())
+
+    def fit_under(self, X: Any, run: Run) -> "Detector":
+        """`fit`, watched, with a checkpoint, and stoppable between any two steps."""
+        parameters = self.get_params()
+        parameters.pop("random_state")
+        settings = Settings(**parameters)
+        kind, data = self._samples(X, reset=True)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._adopt(fit_model(kind, data, settings, seed, run))
+        return self
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Minus the anomaly score, (n,): higher is more normal."""
+        return -self._fitted().scores(self._samples(X)[1])
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """score_samples - offset_, (n,): negative for anomalies."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """-1 for anomalies, 1 for the rest, (n,)."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def p_values(self, X: Any) -> NDArray[np.float64]:
+        """Split-conformal p-values, (n,) in [1/(m + 1), 1]; not valid for samples that were trained on."""
+        return self._fitted().conformal.p_values(-self.score_samples(X))
+
+    def rank(self, X: Any, ids: Any = None) -> Ranking:
+        """Score, p-value, decision and whether it was in the training data, for every sample; ids default to row
+        numbers."""
+        data = self._samples(X)[1]
+        return self._fitted().rank(data, ids if ids is not None else [str(row) for row in range(len(data))])
+
+    def transform(self, X: Any) -> NDArray[np.floating[Any]]:
+        """Latent means, (n, n_latent)."""
+        return self._fitted().codes(self._samples(X)[1])
+
+    def inverse_transform(self, codes: Any) -> Any:
+        """What the decoder expects of latent points (n, n_latent): images in the layout of X, else a table as X was."""
+        return self._restored(self._fitted().decode(np.asarray(codes)))
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """New data from the latent island, in the form of `inverse_transform`."""
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        return self._restored(self._fitted().sample(n_samples, seed))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted detector as a folder of a readable manifest, tensors and arrays, whole or not at all.
+
+        Errors
+        ------
+        OutputError when the folder cannot be written or holds something else.
+        """
+        self._fitted()
+        save_model(Path(folder), self)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> "Detector":
+        """Read what `save` wrote, without executing anything of it; a model trained on a GPU loads on a CPU.
+
+        Errors
+        ------
+        ModelError when the folder is missing, foreign, newer, truncated or changed.
+        """
+        stored = load_model(Path(folder), device)
+        detector = cls(**stored.parameters)
+        detector._adopt(stored.model)
+        for name, value in stored.attributes.items():
+            setattr(detector, name, value)
+        return detector
+
+    def raw(self, data: Any) -> Any:
+        """Data as a source gives them, images (n, height, width, bands) or a table, checked against those of
+        training."""
+        return self._samples(data)[1]
+
+    def _adopt(self, model: Model) -> None:
+        self.model_ = model
+        self.offset_ = (
+            -model.threshold
+        )  # the one place where the sign turns: scores grow with anomaly, scikit-learn's fall
+        self._n_features_out = model.ranker.autoencoder.n_latent
+
+    def _fitted(self) -> Model:
+        check_is_fitted(self, "model_")
+        return self.model_
+
+    def _samples(self, X: Any, reset: bool = False) -> tuple[str, Any]:
+        if not reset:
+            self._fitted()
+        if hasattr(X, "__arrow_c_stream__") or hasattr(X, "iloc"):
+            return self._table(X, reset)
+        if hasattr(X, "detach"):
+            X = X.detach().cpu().numpy()
+        shape = getattr(X, "shape", ())
+        if len(shape) in (3, 4):
+            return self._images(np.asarray(X), reset)
+        rows = FEWEST_SAMPLES if reset else 1
+        array = validate_data(
+            self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=rows
+        )
+        if reset:
+            self._remember(None, named=False)
+        self._require_kind("table")
+        return "table", numbered_columns(array) if reset else self._as_trained(numbered_columns(array), named=False)
+
+    def _table(self, X: Any, reset: bool) -> tuple[str, Any]:
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        if reset:
+            self._remember(None, named=True)
+        self._require_kind("table")
+        return "table", arrow_table(X) if reset else self._as_trained(arrow_table(X), named=True)
+
+    def _images(self, X: NDArray[Any], reset: bool) -> tuple[str, Any]:
+        layout = Layout.of(X.shape)
+        if reset:
+            self._remember(layout.axes, named=False)
+            self.n_features_in_ = int(np.prod(X.shape[1:]))
+        self._require_kind("images")
+        return "images", layout.arrange(X)
+
+    def _remember(self, layout: str | None, named: bool) -> None:
+        """How training data came: the axes of images, or None for a table; whether its columns had names."""
+        self.layout_ = layout
+        self.named_ = named
+
+    def _require_kind(self, kind: str) -> None:
+        trained = "images" if self.layout_ else "table"
+        if trained != kind:
+            raise SchemaError(
+                f"this detector was trained on {trained}; it cannot take a {kind.rstrip('s')} in their place"
+            )
+
+    def _as_trained(self, table: Any, named: bool) -> Any:
+        """Where only one of training and new data names its columns, they are the same by their order."""
+        if named == self.named_:
+            return table
+        trained = [f"x{i}" for i in range(self.n_features_in_)] if named else list(self.feature_names_in_)
+        return table.rename_columns(trained)
+
+    def _restored(self, data: Any) -> Any:
+        if self.layout_:
+            return Layout(self.layout_).restore(data)
+        if self.named_:
+            return data
+        return np.column_stack([column.to_numpy() for column in data.columns])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

@@ -1,0 +1,238 @@
+"""From raw training samples to a fitted model: prepare, keep some aside, train, index, calibrate."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from poleward.autoencoder.autoencoder import Autoencoder
+from poleward.calibration.conformal import Conformal
+from poleward.data.columns import TablePreparation
+from poleward.data.fingerprint import data_fingerprint, fingerprints
+from poleward.data.preparation import Preparation
+from poleward.data.scaling import ImagePreparation
+from poleward.detector.encoding import DTYPE
+from poleward.detector.island import Island
+from poleward.detector.model import Model
+from poleward.detector.ranker import Ranker
+from poleward.detector.rows import SAMPLES_AT_A_TIME, runs, take
+from poleward.detector.settings import Settings, resolve_device
+from poleward.errors import SettingError, SourceError
+from poleward.objectives.catalogue import build_objective
+from poleward.records import Features
+from poleward.scoring.catalogue import build_scorer
+from poleward.training.checkpoint import Checkpoint
+from poleward.training.collapse import dead_dimensions, require_living, require_spread
+from poleward.training.loop import Plan, supports_half_precision, train
+
+FEWEST_SAMPLES = 4
+"""Two to train on, with a neighbour each, and one to calibrate with at the least."""
+
+SAMPLES_FOR_VARIANCE = 2000
+"""Prepared samples from which the variance of each band or column is taken."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a training run is watched and stopped; everything is optional.
+
+    checkpoint : folder that keeps the state of the training
+    resume : go on from that state, where there is one
+    on_step : called with (steps done, steps in all)
+    stop : asked between steps; when true the state is kept and `Interrupted` raised
+    """
+
+    checkpoint: Path | None = None
+    resume: bool = False
+    on_step: Callable[[int, int], None] | None = None
+    stop: Callable[[], bool] | None = None
+
+    def open_checkpoint(self, identity: str) -> Checkpoint | None:
+        """The checkpoint of the run that this identity names; an old state is dropped unless it is to be resumed."""
+        if self.checkpoint is None:
+            return None
+        checkpoint = Checkpoint(self.checkpoint, identity)
+        if not self.resume:
+            checkpoint.remove()
+        return checkpoint
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Raw samples and how to prepare any of them; a table's are prepared once, images' as they are asked for."""
+
+    data: Any
+    preparation: Preparation
+    prints: NDArray[np.uint64]
+    prepared: Features | None
+
+    @classmethod
+    def of(cls, preparation: Preparation, data: Any) -> "Samples":
+        """Take the fingerprints of all samples."""
+        if preparation.kind == "table":
+            features = preparation.encode(data)
+            return cls(data, preparation, fingerprints(features), features)
+        prints = [fingerprints(preparation.encode(run)) for run in runs(data, preparation.kind)]
+        return cls(data, preparation, np.concatenate(prints), None)
+
+    def load(self, rows: NDArray[np.int64]) -> Features:
+        """Prepared samples of the given rows."""
+        return self.preparation.encode(take(self.data, rows)) if self.prepared is None else self.prepared[rows]
+
+    def scores(self, ranker: Ranker, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Scores of the given rows."""
+        size = SAMPLES_AT_A_TIME[ranker.kind]
+        some = [rows[start : start + size] for start in range(0, len(rows), size)]
+        return np.concatenate([ranker.scores(self.load(part), self.prints[part]) for part in some])
+
+
+def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | None = None) -> Model:
+    """Fit a model to raw samples, an image array (n, height, width, bands) or a table.
+
+    Errors
+    ------
+    SourceError for too few samples or data that cannot be prepared; SettingError for settings that do not fit the data;
+    TrainingCollapsed when the result could not rank.
+    """
+    run = run or Run()
+    if len(data) < FEWEST_SAMPLES:
+        raise SourceError(f"{len(data)} sample(s) found; a detector needs at least {FEWEST_SAMPLES} to learn from")
+    trained, kept_aside = split(len(data), settings.calibration_share, seed)
+    samples = Samples.of(prepare(kind, take(data, trained), settings), data)
+    plan = training_plan(kind, len(trained), settings, seed)
+    autoencoder = build_autoencoder(samples, trained, settings, seed)
+    identity = f"{data_fingerprint(samples.prints)} {seed} {settings_hash(settings)}"
+    checkpoint = run.open_checkpoint(identity)
+    history = train(
+        autoencoder, lambda rows: samples.load(trained[rows]), len(trained), plan, checkpoint, run.on_step, run.stop
+    )
+
+    ranker, means = index(samples, trained, autoencoder.to(DTYPE[kind]), settings, plan)
+    conformal = Conformal(samples.scores(ranker, kept_aside))
+    model = Model(
+        settings=settings,
+        preparation=samples.preparation,
+        ranker=ranker,
+        conformal=conformal,
+        calibration_prints=np.sort(samples.prints[kept_aside]),
+        island=Island.of(autoencoder.place(torch.from_numpy(means)).numpy()),
+        threshold=decide(settings, samples, ranker, trained, conformal),
+        history=history,
+        facts={
+            "kind": kind,
+            "n_samples": len(data),
+            "n_trained": len(trained),
+            "n_calibration": len(kept_aside),
+            "n_latent": autoencoder.n_latent,
+            "n_latent_dead": dead_dimensions(means),
+            "epochs": plan.epochs,
+            "seed": seed,
+            "data_fingerprint": data_fingerprint(samples.prints),
+        },
+    )
+    if checkpoint is not None:
+        checkpoint.remove()
+    return model
+
+
+def split(n_samples: int, calibration_share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to train on and rows kept aside for calibration, at random; at least two and one.
+
+    >>> [len(part) for part in split(100, 0.15, seed=0)]
+    [85, 15]
+    """
+    order = np.random.default_rng([seed, n_samples]).permutation(n_samples)
+    n_aside = min(max(1, round(calibration_share * n_samples)), n_samples - 2)
+    return np.sort(order[n_aside:]), np.sort(order[:n_aside])
+
+
+def prepare(kind: str, data: Any, settings: Settings) -> Preparation:
+    """The preparation that fits the kind of data, learned on the samples to train on."""
+    if kind == "table":
+        return TablePreparation(settings.types).fit(data)
+    return ImagePreparation(settings.stretch, settings.nodata).fit(data)
+
+
+def training_plan(kind: str, n_samples: int, settings: Settings, seed: int) -> Plan:
+    """How long, how fast and where to train."""
+    device = resolve_device(settings.device)
+    return Plan(
+        epochs=settings.epochs_for(kind, n_samples),
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        seed=seed,
+        device=device,
+        half_precision=kind == "images" and supports_half_precision(device),
+    )
+
+
+def build_autoencoder(samples: Samples, trained: NDArray[np.int64], settings: Settings, seed: int) -> Autoencoder:
+    """An untrained autoencoder that fits the prepared samples."""
+    preparation = samples.preparation
+    published = settings.parametrisation == "published"
+    if published and preparation.kind == "table" and settings.objective != "norm":
+        raise SettingError(
+            "the published parametrisation of this objective is for images; use parametrisation 'dimension-free'"
+        )
+    objective = build_objective(
+        settings.objective, settings.parametrisation, weight=settings.weight, schedule=settings.schedule
+    )
+    some = np.random.default_rng(seed).permutation(trained)[:SAMPLES_FOR_VARIANCE]
+    return Autoencoder(
+        preparation.shape,
+        preparation.blocks,
+        block_variances(samples.load(some), preparation),
+        settings.latent_dimensions(preparation.kind),
+        objective,
+        sees_missing=preparation.has_missing,
+        sigmoid=published and preparation.kind == "images",
+        seed=seed,
+    )
+
+
+def block_variances(features: Features, preparation: Preparation) -> list[float]:
+    """Variance of each numeric block's cells, unobserved ones at their centre."""
+    cells = (0, *range(2, features.values.ndim))
+    variances = features.values.astype(np.float64).var(axis=cells)
+    return [float(variances[block.start]) for block in preparation.blocks if block.kind == "numeric"]
+
+
+def index(
+    samples: Samples, trained: NDArray[np.int64], autoencoder: Autoencoder, settings: Settings, plan: Plan
+) -> tuple[Ranker, NDArray[np.floating[Any]]]:
+    """A scorer fitted to the encoded training samples, and their posterior means."""
+    scorer = build_scorer(settings.scorer, settings.n_neighbors, plan.seed, settings.weight)
+    prints = np.sort(samples.prints[trained])
+    ranker = Ranker(samples.preparation.kind, autoencoder, scorer, prints, plan.device)
+    encoded = ranker.encode(lambda rows: samples.load(trained[rows]), len(trained), scorer.learns | {"means"})
+    means = np.asarray(encoded.means)
+    require_living(means)
+    scorer.fit(encoded)
+    return ranker, means
+
+
+def decide(
+    settings: Settings, samples: Samples, ranker: Ranker, trained: NDArray[np.int64], conformal: Conformal
+) -> float:
+    """The score above which a sample is an anomaly.
+
+    Without contamination, the conformal threshold at alpha; else the quantile of the scores of all samples given that
+    leaves the stated share above it, as in scikit-learn's outlier detectors.
+    """
+    looked_at = trained if settings.contamination is not None else trained[: SAMPLES_AT_A_TIME[ranker.kind]]
+    scores = np.concatenate([samples.scores(ranker, looked_at), conformal.scores])
+    require_spread(scores)
+    if settings.contamination is None:
+        return conformal.threshold(settings.alpha)
+    return float(np.percentile(scores, 100 * (1 - settings.contamination)))
+
+
+def settings_hash(settings: Settings) -> str:
+    """A short name of the settings, for telling runs apart."""
+    return hashlib.sha256(json.dumps(asdict(settings), sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,116 @@
+"""What a detector can be told, checked at the door."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from poleward.data.scaling import STRETCHES
+from poleward.errors import SettingError
+from poleward.objectives.catalogue import OBJECTIVES, PARAMETRISATIONS
+from poleward.objectives.schedules import SCHEDULES
+from poleward.scoring.catalogue import SCORERS
+
+LATENT_DIMENSIONS = {"images": 128, "table": 32}
+"""Default n_latent; 128 is the published one for images."""
+
+TRAINING_STEPS = {"images": 500, "table": 2000}
+"""The default number of epochs is the one that comes near this many steps, within the bounds below."""
+
+EPOCHS = {"images": (20, 100), "table": (20, 100)}
+
+CHOICES = {
+    "objective": tuple(OBJECTIVES),
+    "scorer": tuple(SCORERS),
+    "schedule": tuple(SCHEDULES),
+    "parametrisation": tuple(PARAMETRISATIONS),
+    "stretch": STRETCHES,
+}
+
+BOUNDS: dict[str, tuple[float, float, str]] = {
+    "n_latent": (2, 65_536, "a whole number of at least 2"),
+    "epochs": (1, 1e9, "a whole number of at least 1"),
+    "batch_size": (1, 1e9, "a whole number of at least 1"),
+    "n_neighbors": (1, 1e6, "a whole number of at least 1"),
+    "learning_rate": (1e-12, 10, "a number above 0"),
+    "weight": (0, 1e12, "a number of at least 0"),
+    "contamination": (1e-12, 0.5, "None or a share above 0 and up to 0.5"),
+    "alpha": (1e-12, 1 - 1e-12, "a number between 0 and 1"),
+    "calibration_share": (1e-12, 0.9, "a share above 0 and up to 0.9"),
+}
+
+OPTIONAL = frozenset({"n_latent", "epochs", "contamination"})
+WHOLE = frozenset({"n_latent", "epochs", "batch_size", "n_neighbors"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of `Detector`, under the same names; the defaults stand in its signature alone."""
+
+    objective: str
+    scorer: str
+    n_latent: int | None
+    epochs: int | None
+    batch_size: int
+    learning_rate: float
+    weight: float
+    schedule: str
+    parametrisation: str
+    n_neighbors: int
+    contamination: float | None
+    alpha: float
+    calibration_share: float
+    stretch: str
+    nodata: float | None
+    types: Mapping[str, str] | None
+    device: str
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise SettingError(f"{name} = {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+        for name, (low, high, accepted) in BOUNDS.items():
+            value = getattr(self, name)
+            if value is None and name in OPTIONAL:
+                continue
+            if not is_number(value, whole=name in WHOLE) or not low <= value <= high:
+                raise SettingError(f"{name} = {value!r}: accepted is {accepted}")
+
+    def latent_dimensions(self, kind: str) -> int:
+        """n_latent, or the default for images or tables."""
+        return self.n_latent or LATENT_DIMENSIONS[kind]
+
+    def epochs_for(self, kind: str, n_samples: int) -> int:
+        """Number of epochs, or the default: near 500 steps for images and 2,000 for tables, 20 to 100 epochs."""
+        if self.epochs is not None:
+            return self.epochs
+        steps = max(1, round(n_samples / self.batch_size))
+        low, high = EPOCHS[kind]
+        return min(max(round(TRAINING_STEPS[kind] / steps), low), high)
+
+
+def is_number(value: Any, whole: bool) -> bool:
+    """Whether a value is a number (not a bool), and a whole one if asked.
+
+    >>> is_number(3.0, whole=True), is_number(True, whole=True), is_number(2, whole=True)
+    (False, False, True)
+    """
+    import numbers
+
+    kind = numbers.Integral if whole else numbers.Real
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def resolve_device(name: str) -> str:
+    """The torch device for a name; "auto" is CUDA where there is one, else the CPU. SettingError for one not here."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise SettingError(
+            f"device {name!r} is not available here ({str(error).splitlines()[0]}); use 'cpu' or 'auto'"
+        ) from error
+    return str(device)

@@ -1,0 +1,146 @@
+"""A fitted detector as a folder, and back: the one file that knows both the folder's format and the detector."""
+
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn
+import torch
+
+import poleward
+from poleward.artifact.folder import Folder, read_folder, write_folder
+from poleward.autoencoder.autoencoder import Autoencoder
+from poleward.calibration.conformal import Conformal
+from poleward.data.preparation import load_preparation
+from poleward.detector.encoding import DTYPE
+from poleward.detector.island import Island
+from poleward.detector.model import Model
+from poleward.detector.ranker import Ranker
+from poleward.detector.settings import Settings, resolve_device
+from poleward.errors import ModelError, SettingError
+from poleward.objectives.catalogue import build_objective
+from poleward.scoring.catalogue import build_scorer
+
+if TYPE_CHECKING:
+    from poleward.detector.detector import Detector
+
+ATTRIBUTES = ("layout_", "named_", "n_features_in_", "feature_names_in_")
+"""Fitted attributes of the estimator itself, beside its model."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a folder held: parameters and attributes of the estimator, and its model."""
+
+    parameters: dict[str, Any]
+    attributes: dict[str, Any]
+    model: Model
+
+
+def save_model(folder: Path, detector: "Detector") -> None:
+    """Write a fitted detector; OutputError when the place cannot be written or holds something else."""
+    model = detector.model_
+    ranker = model.ranker
+    arrays = {
+        "prints.trained": ranker.trained_prints,
+        "prints.calibration": model.calibration_prints,
+        "calibration.scores": model.conformal.scores,
+        "island.mean": model.island.mean,
+        "island.root": model.island.root,
+    } | {f"scorer.{name}": array for name, array in ranker.scorer.arrays().items()}
+    weights = {
+        name: tensor.detach().cpu().contiguous().numpy() for name, tensor in ranker.autoencoder.state_dict().items()
+    }
+    write_folder(folder, "model", manifest_content(detector), tensors=weights, arrays=arrays)
+
+
+def manifest_content(detector: "Detector") -> dict[str, Any]:
+    """What the manifest says, in plain JSON values."""
+    model = detector.model_
+    attributes = {name: getattr(detector, name) for name in ATTRIBUTES if hasattr(detector, name)}
+    if "feature_names_in_" in attributes:
+        attributes["feature_names_in_"] = [str(name) for name in attributes["feature_names_in_"]]
+    return {
+        "versions": {
+            "poleward": poleward.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+        "facts": model.facts,
+        "settings": asdict(model.settings),
+        "threshold": model.threshold,
+        "estimator": attributes,
+        "preparation": model.preparation.to_manifest(),
+        "history": model.history,
+    }
+
+
+def load_model(folder: Path, device: str) -> Stored:
+    """Read a fitted detector; ModelError when the folder is missing, foreign, newer, truncated or changed."""
+    contents = read_folder(folder, "model")
+    try:
+        settings = Settings(**contents.manifest["settings"])
+        model = _model(contents, settings, resolve_device(device))
+        attributes = dict(contents.manifest["estimator"])
+    except SettingError as error:
+        raise ModelError(
+            f"{folder}: the manifest holds a setting that this version does not accept: {error}"
+        ) from error
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+        raise ModelError(
+            f"{folder}: its parts do not fit together ({type(error).__name__}: {str(error)[:200]})"
+        ) from error
+    if "feature_names_in_" in attributes:
+        attributes["feature_names_in_"] = np.array(attributes["feature_names_in_"], dtype=object)
+    return Stored(asdict(settings) | {"random_state": model.facts["seed"]}, attributes, model)
+
+
+def _model(contents: Folder, settings: Settings, device: str) -> Model:
+    manifest, arrays = contents.manifest, contents.arrays
+    preparation = load_preparation(manifest["preparation"])
+    facts = manifest["facts"]
+    scorer = build_scorer(settings.scorer, settings.n_neighbors, facts["seed"], settings.weight)
+    scorer.restore(
+        {name.removeprefix("scorer."): array for name, array in arrays.items() if name.startswith("scorer.")}
+    )
+    return Model(
+        settings=settings,
+        preparation=preparation,
+        ranker=Ranker(
+            preparation.kind,
+            _autoencoder(contents, settings, preparation, device),
+            scorer,
+            arrays["prints.trained"],
+            device,
+        ),
+        conformal=Conformal(arrays["calibration.scores"]),
+        calibration_prints=arrays["prints.calibration"],
+        island=Island(arrays["island.mean"], arrays["island.root"]),
+        threshold=float(manifest["threshold"]),
+        history=manifest["history"],
+        facts=facts,
+    )
+
+
+def _autoencoder(contents: Folder, settings: Settings, preparation: Any, device: str) -> Autoencoder:
+    n_numeric = sum(block.kind == "numeric" for block in preparation.blocks)
+    autoencoder = Autoencoder(
+        preparation.shape,
+        preparation.blocks,
+        [1.0] * n_numeric,
+        contents.manifest["facts"]["n_latent"],
+        build_objective(
+            settings.objective, settings.parametrisation, weight=settings.weight, schedule=settings.schedule
+        ),
+        sees_missing=preparation.has_missing,
+        sigmoid=settings.parametrisation == "published" and preparation.kind == "images",
+    )
+    autoencoder.to(DTYPE[preparation.kind])
+    autoencoder.load_state_dict({name: torch.from_numpy(array) for name, array in contents.tensors.items()})
+    if preparation.kind == "images":
+        autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return autoencoder.to(device).eval()

@@ -1,0 +1,1 @@
+"""Figures that say how well scores separate anomalies from normal samples."""

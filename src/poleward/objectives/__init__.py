@@ -1,0 +1,5 @@
+"""What training minimises: an explicit observation model plus one regulariser of the latent points, each in its own
+file.
+
+Every objective is ``reconstruction + weight * schedule(epoch) * regulariser``, a mean over the batch, lower is better.
+"""

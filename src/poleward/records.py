@@ -1,0 +1,160 @@
+"""What the rooms hand each other: frozen records of numpy arrays and plain values, without behaviour of their own.
+
+Shapes: ``n`` samples, ``*shape`` one prepared sample ((columns,) for a table, (bands, height, width) for images),
+``d`` its number of cells, ``k`` latent dimensions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of neighbouring cells of one prepared sample that one likelihood explains.
+
+    A numeric column or an image band is ``"numeric"``; a one-hot coded column is ``"categorical"``.
+    ``start`` and ``width`` count cells along the first axis of ``*shape``.
+    """
+
+    name: str
+    kind: str
+    start: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """Prepared samples: what networks and raw-input scorers see.
+
+    values : (n, *shape) float; an unobserved cell holds its column's or band's centre
+    observed : (n, *shape) bool, or None when every cell was observed
+    """
+
+    values: NDArray[np.floating[Any]]
+    observed: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> "Features":
+        return Features(self.values[rows], None if self.observed is None else self.observed[rows])
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the trained autoencoder says of n samples; the only thing a scorer sees.
+
+    A field that the scorer did not ask for is None.
+
+    inputs : (n, d) prepared samples, flattened
+    observed : (n, d) bool, or None when every cell was observed
+    means, log_variances : (n, k) of the posterior q(z | x)
+    reconstructions : (n, d) decoded from the posterior mean
+    """
+
+    inputs: NDArray[np.floating[Any]] | None = None
+    observed: NDArray[np.bool_] | None = None
+    means: NDArray[np.floating[Any]] | None = None
+    log_variances: NDArray[np.floating[Any]] | None = None
+    reconstructions: NDArray[np.floating[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One line per sample, in the order of the source; the columns of ``poleward score``.
+
+    score : higher is more anomalous
+    p_value : split-conformal, in [1/(m + 1), 1] for m calibration samples
+    is_anomaly : p_value at most the level asked for
+    in_training : the sample's content was part of the data given to ``fit``
+    """
+
+    id: Sequence[str]
+    score: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    is_anomaly: NDArray[np.bool_]
+    in_training: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a score separates known anomalies from known normals (all in [0, 1]).
+
+    fpr95 : share of the anomalies accepted at the threshold that accepts 95 % of the normals (normal is positive)
+    fpr95_ood_positive : share of the normals flagged at the threshold that flags 95 % of the anomalies
+    precision_at : {100: share of anomalies among the 100 highest scores}
+    """
+
+    n_normal: int
+    n_anomalous: int
+    auroc: float
+    average_precision: float
+    fpr95: float
+    fpr95_ood_positive: float
+    precision_at: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class CellEvidence:
+    """One cell of a table row beside what the model expected of it.
+
+    share : this cell's part of the row's reconstruction error, in [0, 1]
+    """
+
+    column: str
+    value: str
+    expected: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """One ranked sample as a report shows it.
+
+    image, reconstruction : (height, width, bands) in the source's own units, or None for a table row
+    residual : (height, width) root mean squared error over bands, in prepared units, or None
+    cells : the table row's cells, worst first, or ()
+    label : what the truth says of it, or None
+    """
+
+    id: str
+    rank: int
+    score: float
+    p_value: float
+    is_anomaly: bool
+    in_training: bool
+    label: str | None = None
+    image: NDArray[Any] | None = None
+    reconstruction: NDArray[Any] | None = None
+    residual: NDArray[np.floating[Any]] | None = None
+    cells: Sequence[CellEvidence] = ()
+
+
+@dataclass(frozen=True)
+class ReportContents:
+    """All that a report page shows.
+
+    facts : (name, value) pairs: what the data and the model were
+    scores, calibration_scores : (n,), (m,) of the ranked and of the calibration samples
+    threshold : score at and above which a sample is called an anomaly; ``alpha`` is its level
+    history : training curves, name -> one value per epoch
+    examples : the most anomalous samples, worst first
+    typical : some of the least anomalous ones, for the eye to compare with
+    """
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    scores: NDArray[np.float64]
+    calibration_scores: NDArray[np.float64]
+    threshold: float
+    alpha: float
+    history: Mapping[str, Sequence[float]]
+    examples: Sequence[Example]
+    typical: Sequence[Example] = ()
+    evaluation: Evaluation | None = None
+    labels: NDArray[np.bool_] | None = None
+    warnings: Sequence[str] = field(default_factory=tuple)

@@ -1,0 +1,36 @@
+"""The base of every scorer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poleward.records import Encoded
+
+
+class Scorer:
+    """Learns from encoded training samples, then scores others; a score depends on nothing but its own sample.
+
+    ``needs`` names the fields of `Encoded` that it reads; ``learns`` those it reads from the training samples.
+    """
+
+    needs: frozenset[str] = frozenset()
+    learns: frozenset[str] = frozenset()
+
+    def fit(self, encoded: Encoded) -> "Scorer":
+        """Learn from the training samples."""
+        return self
+
+    def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Scores (n,); ``trained_on`` (n,) marks samples that are in the fitted set and must not be their own
+        neighbour."""
+        raise NotImplementedError
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What was learned, for the model folder."""
+        return {}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Scorer":
+        """Take back what `arrays` gave."""
+        return self

@@ -1,0 +1,210 @@
+"""The training loop: shuffled batches, Adam, a cosine-decayed learning rate, checkpoints at any step.
+
+A run is a pure function of its plan: the order of epoch e comes from (seed, e), the noise from one generator whose
+state is
+checkpointed, so that an interrupted run, resumed, ends with the weights of an uninterrupted one.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from poleward.errors import Interrupted
+from poleward.records import Features
+from poleward.training.checkpoint import Checkpoint
+from poleward.training.collapse import require_finite
+
+LARGEST_GRADIENT_NORM = 10.0
+"""Gradients are clipped to this norm."""
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """What the loop asks of a model, beside being a torch module."""
+
+    def loss(
+        self,
+        values: Tensor,
+        observed: Tensor | None,
+        epoch: int,
+        n_epochs: int,
+        generator: torch.Generator,
+        half_precision: bool = False,
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Loss of a batch, and the named terms to keep a history of."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    epochs, batch_size : at least 1; batches of an epoch differ in size by at most one
+    learning_rate : above 0; decays to 0 along half a cosine
+    seed : of the order of the samples and of the noise
+    device : a torch device
+    half_precision : networks in bfloat16
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    device: str = "cpu"
+    half_precision: bool = False
+
+
+@dataclass
+class Progress:
+    """Where a run stands: steps done in the current epoch, the sums of its terms, and the epochs behind it."""
+
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, terms: dict[str, float], n_steps: int) -> None:
+        """Count one step; at the epoch's last, move its means into the history."""
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in terms.items()}
+        self.step += 1
+        if self.step == n_steps:
+            for name, total in self.sums.items():
+                self.history.setdefault(name, []).append(total / n_steps)
+            self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
+
+
+def epoch_batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """A shuffled partition of the samples into batches whose sizes differ by at most one.
+
+    Batch statistics are part of some objectives, so there is no small last batch; fewer samples than a batch make one
+    batch.
+
+    >>> [len(batch) for batch in epoch_batches(5, batch_size=3, seed=0, epoch=0)]
+    [3, 2]
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(n_samples)
+    return np.array_split(order, math.ceil(n_samples / batch_size))
+
+
+def cosine_decay(done: float) -> float:
+    """Share of the learning rate left when this share of the steps is done.
+
+    >>> cosine_decay(0.0), cosine_decay(1.0)
+    (1.0, 0.0)
+    """
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def train(
+    model: torch.nn.Module,
+    load: Callable[[NDArray[np.int64]], Features],
+    n_samples: int,
+    plan: Plan,
+    checkpoint: Checkpoint | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> dict[str, list[float]]:
+    """Train the model in place and give back its history, one value per epoch and term.
+
+    Parameters
+    ----------
+    model : a module that is `Trainable`
+    load : rows -> prepared samples
+    n_samples : how many there are
+    plan : how to train
+    checkpoint : where to keep the state, and resume from
+    on_step : called with (steps done, steps in all)
+    stop : asked between steps; when true, a checkpoint is written and `Interrupted` raised
+
+    Errors
+    ------
+    TrainingCollapsed when a term of the loss is not finite.
+    """
+    model.to(plan.device)
+    images = load(np.array([0])).values.ndim == 4
+    if images:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate, fused=True)
+    generator = torch.Generator().manual_seed(plan.seed)
+    progress = Progress()
+    if checkpoint is not None and checkpoint.exists():
+        progress = Progress(**checkpoint.restore(model, optimizer, generator))
+    while progress.epoch < plan.epochs:
+        epoch = progress.epoch
+        batches = epoch_batches(n_samples, plan.batch_size, plan.seed, epoch)
+        for rows in batches[progress.step :]:
+            if stop is not None and stop():
+                raise Interrupted(_leave(checkpoint, model, optimizer, generator, progress))
+            n_done = epoch * len(batches) + progress.step
+            _set_learning_rate(optimizer, plan.learning_rate * cosine_decay(n_done / (plan.epochs * len(batches))))
+            values, observed = to_tensors(load(rows), plan.device)
+            terms = _step(model, optimizer, values, observed, epoch, plan, generator)
+            require_finite(terms, epoch)
+            progress.add(terms, len(batches))
+            if on_step is not None:
+                on_step(n_done + 1, plan.epochs * len(batches))
+            if checkpoint is not None and checkpoint.due():
+                checkpoint.save(model, optimizer, generator, vars(progress))
+    model.eval()
+    return progress.history
+
+
+def to_tensors(features: Features, device: str, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor | None]:
+    """Values in the dtype and the mask of observed cells, on the device; images in channels-last memory."""
+    values = torch.as_tensor(features.values, dtype=dtype).to(device)
+    if values.ndim == 4:
+        values = values.contiguous(memory_format=torch.channels_last)
+    observed = None if features.observed is None else torch.as_tensor(features.observed).to(device)
+    return values, observed
+
+
+def supports_half_precision(device: str) -> bool:
+    """Whether bfloat16 is fast here: on CUDA, or on a CPU that reports avx512_bf16 or AMX."""
+    if device != "cpu":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    reported = torch.cpu.get_capabilities()
+    return bool(reported.get("avx512_bf16") or reported.get("amx_bf16"))
+
+
+def _step(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    values: Tensor,
+    observed: Tensor | None,
+    epoch: int,
+    plan: Plan,
+    generator: torch.Generator,
+) -> dict[str, float]:
+    optimizer.zero_grad(set_to_none=True)
+    loss, terms = model.loss(  # type: ignore[operator]
+        values, observed, epoch, plan.epochs, generator, plan.half_precision
+    )
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT_NORM)
+    optimizer.step()
+    return terms
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _leave(
+    checkpoint: Checkpoint | None,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    progress: Progress,
+) -> str:
+    if checkpoint is None:
+        return "stopped; no checkpoint was asked for"
+    checkpoint.save(model, optimizer, generator, vars(progress))
+    return f"stopped in epoch {progress.epoch + 1}; the state lies in {checkpoint.path}, go on with --resume"
