@@ -3,7 +3,7 @@ anything.
 
 ::
 
-    manifest.json          format, kind, the writer's content, and size and SHA-256 of each file below
+    manifest.json          format, kind, the writer's content, size and SHA-256 of each file below, and its own SHA-256
     weights.safetensors    tensors (absent when there are none)
     arrays.npz             arrays, no pickle (absent when there are none)
 """
@@ -103,8 +103,9 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         written, found = manifest["format"], manifest["kind"]
-        names = set(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        names = set(manifest["files"].keys())
+        intact = manifest.pop("sha256", None) == _digest(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path}: manifest.json is damaged or foreign ({type(error).__name__})") from error
     if written != FORMAT:
         raise ModelError(f"{path}: written in format {written!r}, this version reads format {FORMAT}; update Poleward")
@@ -114,12 +115,14 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
         raise ModelError(
             f"{path}: the manifest names unexpected files ({', '.join(sorted(names - {WEIGHTS, ARRAYS}))})"
         )
+    if not intact:
+        raise ModelError(f"{path}: manifest.json was changed after it was written; restore the folder from a copy")
     return dict(manifest)
 
 
 def require_replaceable(path: Path) -> None:
     """OutputError when the path holds something that `write_folder` did not write."""
-    if path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file():
+    if path.is_dir() and any(path.iterdir()) and not _is_ours(path):
         raise OutputError(f"{path}: is a folder of something else and will not be replaced; choose another --out")
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path}: is a file; choose another --out")
@@ -127,8 +130,14 @@ def require_replaceable(path: Path) -> None:
 
 def remove_folder(path: Path) -> None:
     """Remove a folder that `write_folder` wrote; nothing happens where there is none."""
-    if (path / MANIFEST).is_file():
+    if path.is_dir() and _is_ours(path):
         shutil.rmtree(path)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it has a manifest and nothing beside it but the files that `write_folder` writes."""
+    names = {entry.name for entry in folder.iterdir()}
+    return MANIFEST in names and names <= {MANIFEST, WEIGHTS, ARRAYS}
 
 
 def _fill(
@@ -146,7 +155,12 @@ def _fill(
         np.savez(buffer, allow_pickle=False, **arrays)
         files[ARRAYS] = _write_bytes(folder / ARRAYS, buffer.getvalue())
     manifest = {"format": FORMAT, "kind": kind, **content, "files": files}
-    _write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    _write_bytes(folder / MANIFEST, json.dumps({**manifest, "sha256": _digest(manifest)}, indent=1).encode())
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest's content; what JSON makes of it (keys to text, tuples to lists) leaves it the same."""
+    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
 
 
 def _write_bytes(path: Path, data: bytes) -> dict[str, Any]:
@@ -165,7 +179,11 @@ def _move_into_place(partial: Path, path: Path) -> None:
     partial.chmod(path.stat().st_mode)
     old = partial.with_suffix(".old")
     path.rename(old)
-    partial.rename(path)
+    try:
+        partial.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -52,7 +52,6 @@ class Conformal:
         7.0
         """
         m = len(self.scores)
-        allowed = (
-            math.floor(self.level(alpha) * (m + 1) * (1 + 1e-12)) - 1
-        )  # calibration scores that may lie at or above
-        return float(self.scores[m - 1 - min(allowed, m - 1)])
+        possible = np.arange(1, m + 2) / (m + 1)  # p-values, by the number of calibration scores at or above
+        allowed = int(np.searchsorted(possible, self.level(alpha), side="right")) - 1
+        return float(self.scores[m - 1 - allowed]) if allowed < m else -math.inf

@@ -5,11 +5,12 @@ Exit codes: 0 done, 2 an error said in one line, 130 stopped by the user.
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import poleward
+from poleward.cli.bench import bench
 from poleward.cli.demo import demo
 from poleward.cli.evaluate import evaluate
 from poleward.cli.fit import fit
@@ -28,9 +29,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 ABOUT_SOURCES: tuple[Callable[..., None], ...] = (fit, score, report, evaluate)
-ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, info, demo)
+ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, info, demo, bench)
 for command in (*map(with_source_options, ABOUT_SOURCES), *ABOUT_MODELS):
     app.command(name=command.__name__)(command)
+
+
+MISUSE: Any = typer.BadParameter.__base__
+"""What typer raises for a command line that it cannot read; it has its own copy of click's class, or click's."""
 
 
 def _version(asked: bool) -> None:
@@ -51,11 +56,14 @@ def poleward_options(
 def main() -> None:
     """Run the command line; an error that Poleward raises on purpose is one line on standard error."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except MISUSE as error:
+        typer.echo(f"poleward: {error.format_message()}", err=True)
+        sys.exit(2)
     except PolewardError as error:
         typer.echo(f"poleward: {error}", err=True)
         sys.exit(2)
-    except (Interrupted, KeyboardInterrupt) as stopped:
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as stopped:
         typer.echo(f"poleward: {stopped or 'stopped'}", err=True)
         sys.exit(130)
     except OSError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def demo(
     data: Annotated[str, typer.Option(help="galaxies (made here) or digits (real handwriting).")] = "galaxies",
     out: Annotated[Path, typer.Option(help="Folder for the model, the ranking and the report.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Of the galaxies and the training.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the galaxies and the training.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     device: Device = "auto",
 ) -> None:

@@ -57,7 +57,9 @@ def fit(
             rich_help_panel=LEARNING,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same data, options and seed: same model.", rich_help_panel=LEARNING)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Same data, options and seed: same model.", min=0, rich_help_panel=LEARNING)
+    ] = 0,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a stopped run.")] = False,
     alpha: Annotated[
@@ -107,7 +109,7 @@ def fit(
     report_skipped(opened.skipped)
     with progress("training") as on_step, stop_on_interrupt() as stop:
         run = Run(out.with_name(f"{out.name}.checkpoint"), resume, on_step, stop)
-        detector.fit_under(batch.data, run)
+        detector.fit_under(batch.data, run, axes="nhwb")
     detector.model_.facts |= {
         "source": source.name,
         "selection": str(options.selection()),

@@ -16,7 +16,7 @@ def sample(
         typer.Option(help="A .csv or .parquet for rows; a .npz, .npy or a folder for images.", show_default=False),
     ],
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many.")] = 16,
-    seed: Annotated[int, typer.Option(help="Same model and seed: same samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same model and seed: same samples.", min=0)] = 0,
     device: Device = "auto",
     config: Config = None,
 ) -> None:

@@ -14,7 +14,7 @@ def console(stderr: bool = False) -> "Console":
     """Where to print; without colours and frames when it is not a terminal."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str = "") -> None:

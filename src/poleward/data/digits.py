@@ -1,4 +1,4 @@
-"""Handwritten digits of 43 people as an anomaly task: scikit-learn's copy, which comes with its installation.
+"""Handwritten digits of 13 people as an anomaly task: scikit-learn's copy, which comes with its installation.
 
 Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository (1998).
 """
@@ -32,11 +32,12 @@ def load_digits_task(seed: int = 0, odd_digit: int = 9) -> Task:
     if seed < 0:
         raise SettingError(f"digits: seed is a whole number from 0; found {seed}")
     images, digit = _digits()
-    order = np.random.default_rng(seed).permutation(len(digit))
-    is_normal = digit[order] != odd_digit
-    is_train = is_normal & (np.cumsum(is_normal) <= TRAINING_SHARE * is_normal.sum())
-    train, test = order[is_train], order[~is_train]
-    return Task(images[train], images[test], digit[test] == odd_digit, [str(name) for name in digit[test]])
+    rng = np.random.default_rng(seed)
+    normal = rng.permutation(np.flatnonzero(digit != odd_digit))
+    n_train = round(TRAINING_SHARE * len(normal))
+    test = rng.permutation(np.concatenate([normal[n_train:], np.flatnonzero(digit == odd_digit)]))
+    names = [str(name) for name in digit[test]]
+    return Task(images[normal[:n_train]], images[test], digit[test] == odd_digit, names)
 
 
 def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -32,7 +32,7 @@ SKY, READ_NOISE, GLOW = 40.0, 4.0, 5.5
 SOFTENING, WHITE, BLACK = 20.0, 2000.0, 30.0
 
 # what varies between images: log of the mean stretched light, log of the noise, stars per image, widths of the blur
-LOG_BRIGHTNESS, LOG_NOISE, STARS, BLUR = (-1.8, 0.25), (-0.4, 0.4), 0.3, (0.55, 1.0)
+LOG_BRIGHTNESS, LOG_NOISE, STARS, BLUR = (-1.8, 0.1), (-0.4, 0.4), 0.3, (0.55, 1.0)
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from poleward.data.samples import Layout, arrow_table, numbered_columns
 from poleward.detector.fitting import FEWEST_SAMPLES, Run, fit_model
 from poleward.detector.model import Model
-from poleward.detector.settings import Settings
+from poleward.detector.settings import Settings, seed_of
 from poleward.detector.storage import load_model, save_model
 from poleward.errors import SchemaError
 from poleward.records import Ranking
+
+NAMED = {"images": "images", "table": "a table"}
 
 
 class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -110,13 +111,16 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         """Learn what is normal; y is ignored."""
         return self.fit_under(X, Run())
 
-    def fit_under(self, X: Any, run: Run) -> "Detector":
-        """`fit`, watched, with a checkpoint, and stoppable between any two steps."""
+    def fit_under(self, X: Any, run: Run, axes: str | None = None) -> "Detector":
+        """`fit`, watched, with a checkpoint, and stoppable between any two steps.
+
+        axes : of images, "nhw", "nhwb" or "nbhw"; None to tell them from the shape
+        """
         parameters = self.get_params()
         parameters.pop("random_state")
         settings = Settings(**parameters)
-        kind, data = self._samples(X, reset=True)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = seed_of(self.random_state)
+        kind, data = self._samples(X, reset=True, axes=axes)
         self._adopt(fit_model(kind, data, settings, seed, run))
         return self
 
@@ -152,8 +156,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """New data from the latent island, in the form of `inverse_transform`."""
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return self._restored(self._fitted().sample(n_samples, seed))
+        return self._restored(self._fitted().sample(n_samples, seed_of(random_state)))
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted detector as a folder of a readable manifest, tensors and arrays, whole or not at all.
@@ -181,9 +184,12 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         return detector
 
     def raw(self, data: Any) -> Any:
-        """Data as a source gives them, images (n, height, width, bands) or a table, checked against those of
-        training."""
-        return self._samples(data)[1]
+        """Samples as a source gives them, (n, height, width, bands) or a table that may have further columns, checked
+        against those of training."""
+        if isinstance(data, np.ndarray):
+            return self._images(data, reset=False, axes="nhwb")[1]
+        self._require_kind("table")
+        return self._as_trained(data, named=True)
 
     def _adopt(self, model: Model) -> None:
         self.model_ = model
@@ -196,7 +202,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         check_is_fitted(self, "model_")
         return self.model_
 
-    def _samples(self, X: Any, reset: bool = False) -> tuple[str, Any]:
+    def _samples(self, X: Any, reset: bool = False, axes: str | None = None) -> tuple[str, Any]:
         if not reset:
             self._fitted()
         if hasattr(X, "__arrow_c_stream__") or hasattr(X, "iloc"):
@@ -205,49 +211,55 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
             X = X.detach().cpu().numpy()
         shape = getattr(X, "shape", ())
         if len(shape) in (3, 4):
-            return self._images(np.asarray(X), reset)
+            return self._images(np.asarray(X), reset, axes)
+        if not reset:
+            self._require_kind("table")
         rows = FEWEST_SAMPLES if reset else 1
         array = validate_data(
             self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=rows
         )
+        table = numbered_columns(array)
         if reset:
-            self._remember(None, named=False)
-        self._require_kind("table")
-        return "table", numbered_columns(array) if reset else self._as_trained(numbered_columns(array), named=False)
+            self._remember(None, table.column_names, named=False)
+        return "table", self._as_trained(table, named=False)
 
     def _table(self, X: Any, reset: bool) -> tuple[str, Any]:
+        if not reset:
+            self._require_kind("table")
         validate_data(self, X, reset=reset, skip_check_array=True)
+        table = arrow_table(X)
         if reset:
-            self._remember(None, named=True)
-        self._require_kind("table")
-        return "table", arrow_table(X) if reset else self._as_trained(arrow_table(X), named=True)
+            self._remember(None, table.column_names, named=True)
+        return "table", self._as_trained(table, named=True)
 
-    def _images(self, X: NDArray[Any], reset: bool) -> tuple[str, Any]:
-        layout = Layout.of(X.shape)
+    def _images(self, X: NDArray[Any], reset: bool, axes: str | None = None) -> tuple[str, Any]:
+        layout = Layout(axes) if axes else Layout.of(X.shape)
         if reset:
-            self._remember(layout.axes, named=False)
+            self._remember(layout.axes, [], named=False)
             self.n_features_in_ = int(np.prod(X.shape[1:]))
         self._require_kind("images")
         return "images", layout.arrange(X)
 
-    def _remember(self, layout: str | None, named: bool) -> None:
-        """How training data came: the axes of images, or None for a table; whether its columns had names."""
+    def _remember(self, layout: str | None, columns: list[str], named: bool) -> None:
+        """How training data came: the axes of images, or None for a table, its columns, and whether they had names."""
         self.layout_ = layout
+        self.columns_ = columns
         self.named_ = named
 
     def _require_kind(self, kind: str) -> None:
         trained = "images" if self.layout_ else "table"
         if trained != kind:
-            raise SchemaError(
-                f"this detector was trained on {trained}; it cannot take a {kind.rstrip('s')} in their place"
-            )
+            raise SchemaError(f"the model was trained on {NAMED[trained]} and cannot rank {NAMED[kind]}")
 
     def _as_trained(self, table: Any, named: bool) -> Any:
         """Where only one of training and new data names its columns, they are the same by their order."""
         if named == self.named_:
             return table
-        trained = [f"x{i}" for i in range(self.n_features_in_)] if named else list(self.feature_names_in_)
-        return table.rename_columns(trained)
+        if table.num_columns != len(self.columns_):
+            raise SchemaError(
+                f"the table has {table.num_columns} columns; the model was trained on {len(self.columns_)}"
+            )
+        return table.rename_columns(self.columns_)
 
     def _restored(self, data: Any) -> Any:
         if self.layout_:

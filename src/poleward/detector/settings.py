@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from sklearn.utils import check_random_state
 
 from poleward.data.scaling import STRETCHES
 from poleward.errors import SettingError
@@ -100,6 +101,21 @@ def is_number(value: Any, whole: bool) -> bool:
 
     kind = numbers.Integral if whole else numbers.Real
     return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def seed_of(random_state: Any) -> int:
+    """The seed that scikit-learn's kind of random state stands for; a whole number stands for itself.
+
+    >>> seed_of(7)
+    7
+    """
+    try:
+        generator = check_random_state(random_state)
+    except ValueError as error:
+        raise SettingError(
+            f"random_state = {random_state!r}: accepted is None, a whole number from 0 to {2**32 - 1} or a RandomState"
+        ) from error
+    return int(random_state) if is_number(random_state, whole=True) else int(generator.randint(2**31 - 1))
 
 
 def resolve_device(name: str) -> str:

@@ -26,7 +26,7 @@ from poleward.scoring.catalogue import build_scorer
 if TYPE_CHECKING:
     from poleward.detector.detector import Detector
 
-ATTRIBUTES = ("layout_", "named_", "n_features_in_", "feature_names_in_")
+ATTRIBUTES = ("layout_", "columns_", "named_", "n_features_in_", "feature_names_in_")
 """Fitted attributes of the estimator itself, beside its model."""
 
 

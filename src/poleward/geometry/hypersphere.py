@@ -13,6 +13,7 @@ coordinate, so
 that no finite point overflows; results return in the dtype of the points. Source: METHOD section 1.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -29,8 +30,9 @@ def radius(points: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     >>> radius(torch.tensor([[3.0, 4.0]]))
     tensor([5.])
     """
-    result: Tensor = _Radius.apply(points)  # type: ignore[no-untyped-call]
-    return result
+    unit, scale = _scaled(points)
+    length = scale[..., 0] * torch.linalg.vector_norm(unit, dim=-1)
+    return length.clamp(max=torch.finfo(points.dtype).max).to(points.dtype)
 
 
 def cosines(points: Float[Tensor, "*batch n"], eps: float = 0.0) -> Float[Tensor, "*batch angles"]:
@@ -117,7 +119,7 @@ def project(points: Float[Tensor, "*batch n"], radius: float) -> Float[Tensor, "
     tensor([[6., 8.]])
     """
     length = torch.linalg.vector_norm(points, dim=-1, keepdim=True)
-    return points * (radius / length.clamp_min(torch.finfo(points.dtype).tiny))
+    return points / torch.where(length > 0, length, torch.ones_like(length)) * radius
 
 
 def _require_two_dimensions(points: Tensor) -> None:
@@ -127,64 +129,49 @@ def _require_two_dimensions(points: Tensor) -> None:
         )
 
 
-def _scaled(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Points in float64 divided by their largest |coordinate|, and that scale (1 at the origin)."""
+def _scaled(points: Tensor, least: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Points in float64 and a factor (..., 1), at least ``least``, taken out of them so that their squares fit."""
     wide = points.double()
-    scale = wide.abs().amax(dim=-1, keepdim=True)
+    if points.dtype != torch.float64:
+        return wide, wide.new_ones(*points.shape[:-1], 1)  # squares of float32 fit as they are
+    scale = wide.detach().abs().amax(dim=-1, keepdim=True).clamp_min(least)
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     return wide / scale, scale
 
 
 def _tail_sums(values: Tensor) -> Tensor:
     """sum_{j>=k} of the last dimension, for every k."""
-    return values.flip(-1).cumsum(-1).flip(-1)
+    return values.flip(-1).cumsum_(-1).flip(-1)
 
 
 def _inverse(values: Tensor) -> Tensor:
     """1/x, and 0 where x is 0: a vanishing tail carries no angle and no gradient."""
-    return torch.where(values > 0, 1 / values, torch.zeros_like(values))
+    return values.reciprocal().nan_to_num_(posinf=0.0, neginf=0.0)
 
 
 def _representable(gradient: Tensor, dtype: torch.dtype) -> Tensor:
     limit = torch.finfo(dtype).max
-    return gradient.clamp(-limit, limit).to(dtype)
-
-
-class _Radius(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, points: Tensor) -> Tensor:
-        ctx.save_for_backward(points)
-        unit, scale = _scaled(points)
-        return _representable(scale[..., 0] * torch.linalg.vector_norm(unit, dim=-1), points.dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (points,) = ctx.saved_tensors
-        unit, _ = _scaled(points)
-        direction = unit * _inverse(torch.linalg.vector_norm(unit, dim=-1, keepdim=True))
-        return (gradient[..., None] * direction).to(points.dtype)
+    return gradient.clamp_(-limit, limit).to(dtype)
 
 
 class _Cosines(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, points: Tensor, eps: float) -> Tensor:
-        unit, scale = _scaled(points)
-        s = _tail_sums(unit.square()) + eps / scale.square()
-        inverse_tail = _inverse(s.sqrt())
-        c = (unit * inverse_tail)[..., :-1]
+        unit, scale = _scaled(points, least=math.sqrt(eps))
+        tail = _tail_sums(unit.square()).add_((math.sqrt(eps) / scale).square()).sqrt_()
+        inverse_tail = _inverse(tail)
         ctx.save_for_backward(unit, scale, inverse_tail)
         ctx.dtype = points.dtype
-        return c.to(points.dtype)
+        return (unit * inverse_tail)[..., :-1].to(points.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         unit, scale, inverse_tail = ctx.saved_tensors
-        g = torch.nn.functional.pad(gradient.double(), (0, 1))  # the last coordinate has no cosine of its own
-        along = g * inverse_tail
-        back = (along * unit * inverse_tail.square()).cumsum(-1)  # sum_{k<=j} g_k c_k / s_k
-        return _representable((along - unit * back) / scale, ctx.dtype), None
+        along = torch.zeros_like(unit)
+        torch.mul(gradient, inverse_tail[..., :-1], out=along[..., :-1])  # the last coordinate has no cosine of its own
+        back = (inverse_tail.square() * unit).mul_(along).cumsum_(-1)  # sum_{k<=j} g_k c_k / s_k
+        return _representable(along.addcmul_(unit, back, value=-1).div_(scale), ctx.dtype), None
 
 
 class _Angles(torch.autograd.Function):
@@ -205,10 +192,8 @@ class _Angles(torch.autograd.Function):
         inverse_s = _inverse(t.square())[..., :-1]
         following = torch.cat([t[..., 1:-1], unit[..., -1:]], dim=-1)
         down = torch.nn.functional.pad(-g * following * inverse_s, (0, 1))  # d phi_k / d v_k = -t_{k+1} / s_k
-        pull = g * v * inverse_s * _inverse(t[..., 1:]) * following.sign().where(_is_last(g), torch.ones_like(g))
-        up = torch.nn.functional.pad(pull.cumsum(-1), (1, 0))  # d phi_k / d v_j = v_k v_j / (s_k t_{k+1}), j > k
-        return _representable((down + unit * up) / scale, ctx.dtype)
-
-
-def _is_last(values: Tensor) -> Tensor:
-    return torch.arange(values.shape[-1], device=values.device) == values.shape[-1] - 1
+        pull = g * v * inverse_s
+        earlier = torch.nn.functional.pad(pull[..., :-1] * _inverse(t[..., 1:-1]), (1, 1))
+        up = unit * earlier.cumsum(-1)  # d phi_k / d v_j = v_k v_j / (s_k t_{k+1}), k < n - 1, j > k
+        up[..., -1] += pull[..., -1]  # the signed last angle: d phi_{n-1} / d v_n = v_{n-1} / s_{n-1}
+        return _representable((down + up) / scale, ctx.dtype)

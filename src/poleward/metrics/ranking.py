@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from poleward.errors import SettingError, SourceError
 from poleward.records import Evaluation
@@ -48,25 +48,26 @@ def average_precision(is_anomaly: Truth, score: Scores) -> float:
 def fpr95(is_anomaly: Truth, score: Scores) -> float:
     """Share of the anomalies accepted at the threshold that accepts 95 % of the normals (normal is positive).
 
-    ``P(anomaly's score <= t)`` with t the lowest score at or below which at least 95 % of the normals lie
+    The false positive rate at a true positive rate of 0.95 on the ROC curve, interpolated between its points, as in
+    the published evaluations.
 
-    >>> fpr95(np.array([False, False, True, True]), np.array([1.0, 3.0, 2.0, 4.0]))  # t = 3 accepts the 2.0
+    >>> fpr95(np.array([False, False, True, True]), np.array([1.0, 3.0, 2.0, 4.0]))  # accepting 3.0 accepts 2.0
     0.5
     """
     _checked(is_anomaly, score)
-    return _passed(score[is_anomaly], score[~is_anomaly])
+    return _false_positive_rate(~is_anomaly, -score)
 
 
 def fpr95_ood_positive(is_anomaly: Truth, score: Scores) -> float:
     """Share of the normals flagged at the threshold that flags 95 % of the anomalies (anomaly is positive).
 
-    ``P(normal's score >= t)`` with t the highest score at or above which at least 95 % of the anomalies lie
+    As `fpr95`, with the two kinds exchanged.
 
-    >>> fpr95_ood_positive(np.array([False, False, False, True]), np.array([1.0, 3.0, 4.0, 2.0]))  # t = 2
+    >>> fpr95_ood_positive(np.array([False, False, False, True]), np.array([1.0, 3.0, 4.0, 2.0]))
     0.6666666666666666
     """
     _checked(is_anomaly, score)
-    return _passed(-score[~is_anomaly], -score[is_anomaly])
+    return _false_positive_rate(is_anomaly, score)
 
 
 def precision_at(is_anomaly: Truth, score: Scores, n: int) -> float:
@@ -108,10 +109,13 @@ def evaluate(is_anomaly: Truth, score: Scores, first: Sequence[int] = (100,)) ->
     )
 
 
-def _passed(others: Scores, positives: Scores) -> float:
-    """Share of the others at or below the lowest score that has 95 % of the positives at or below it."""
-    needed = int(np.ceil(ACCEPTED * len(positives)))  # 0.95 in binary is below 95 %: 20 positives need 19, not 20
-    return float(np.mean(others <= np.sort(positives)[needed - 1]))
+def _false_positive_rate(is_positive: Truth, score: Scores) -> float:
+    """False positive rate where the ROC curve, straight between its points, reaches 95 % of the positives.
+
+    Where it runs level at 95 %, its far end: every other below the next positive has passed.
+    """
+    false_rate, true_rate, _ = roc_curve(is_positive, score, drop_intermediate=False)
+    return float(np.interp(ACCEPTED, true_rate, false_rate))
 
 
 def _checked(is_anomaly: Truth, score: Scores) -> None:

@@ -89,7 +89,8 @@ class Compressed(Objective):
         m, s = batch_mean_and_std(cosines(mean, eps=EPS))
         angular = (u * (excess(1 + s - b) / MEAN_SHARE + (m - a).square())).sum()
         radial = (radius(mean) / math.sqrt(n - 0.5) - 1).square().mean()
-        width = 0.5 * excess(posterior.sigma / self.rho).mean()
+        log_ratio = posterior.log_variance - 2 * math.log(self.rho)
+        width = 0.5 * (log_ratio.exp() - log_ratio - 1).mean()  # f(sigma / rho) / 2
         return angular + radial + width
 
 

@@ -12,8 +12,9 @@ dimension."""
 def excess(ratio: Tensor) -> Tensor:
     """f(t) = t^2 - ln t^2 - 1: zero at t = 1, steep towards 0, quadratic beyond (METHOD section 2).
 
-    >>> excess(torch.tensor(1.0))
-    tensor(0.)
+    >>> import math, torch
+    >>> excess(torch.tensor([1.0, math.sqrt(math.e)]))  # f(sqrt e) = e - 2
+    tensor([0.0000, 0.7183])
     """
     square = ratio.square()
     return square - square.log() - 1

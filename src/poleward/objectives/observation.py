@@ -41,7 +41,7 @@ class Observation(nn.Module):
         self.levels = [slice(block.start, block.start + block.width) for block in blocks if block.kind == "categorical"]
         numeric = [block.start for block in blocks if block.kind == "numeric"]
         self.register_buffer("numeric", torch.tensor(numeric, dtype=torch.int64), persistent=False)
-        start = torch.tensor([v if v > 0 else 1.0 for v in variances]).reshape(-1, *[1] * (len(shape) - 1))
+        start = torch.tensor([float(v) if v > 0 else 1.0 for v in variances]).reshape(-1, *[1] * (len(shape) - 1))
         self.register_buffer("noise_variance", start.clone())
         self.register_buffer("noise_floor", NOISE_FLOOR * start)
         self.all_numeric = len(numeric) == shape[0]

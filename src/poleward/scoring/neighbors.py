@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: candidates by matrix products in float32, the chosen few measured again in float64.
+"""Exact nearest neighbours: candidates by matrix products in the points' precision, distances of those few in float64.
 
 The second measurement makes a distance a function of its two points alone, whatever else is in the batch.
 """
@@ -12,14 +12,14 @@ QUERIES = 256
 """Queries handled at a time."""
 
 POINTS = 16_384
-"""Stored points handled at a time: a tile of QUERIES x POINTS float32 takes 16 MiB."""
+"""Stored points handled at a time: a tile of QUERIES x POINTS takes 16 MiB in float32."""
 
 DEPTH = 64
 """Points per group of a tile. The k nearest points lie in the k groups with the smallest minima, so that only those
 are sorted."""
 
 SPARE = 4
-"""Candidates kept beyond those asked for, against ties and float32 rounding."""
+"""Candidates kept beyond those asked for, against ties and rounding."""
 
 
 class ExactIndex:
@@ -38,8 +38,8 @@ class ExactIndex:
         self.points = points
         self.observed = observed
         self.centre = points.mean(axis=0)
-        self._single = (points - self.centre).astype(np.float32)
-        self._squares = np.einsum("ij,ij->i", self._single, self._single)
+        self._centred = points - self.centre
+        self._squares = np.einsum("ij,ij->i", self._centred, self._centred)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -57,7 +57,7 @@ class ExactIndex:
     def search(
         self, queries: NDArray[np.floating[Any]], k: int, observed: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Distances and row numbers, both (m, k), of the nearest stored points, ascending."""
+        """Distances and row numbers, both (m, k), of the nearest stored points, ascending; among equals, any."""
         parts = [
             self._search_few(
                 queries[start : start + QUERIES], k, None if observed is None else observed[start : start + QUERIES]
@@ -70,20 +70,19 @@ class ExactIndex:
         self, queries: NDArray[np.floating[Any]], k: int, observed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         keep = min(k + SPARE, len(self))
-        masked = observed is not None or self.observed is not None
-        rows = self._masked_candidates(queries, observed, keep) if masked else self._candidates(queries, keep)
+        rows = self._candidates(queries, observed, keep)
         exact = self._measure(queries, rows, observed)
         order = np.argsort(exact, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(exact, order, 1), np.take_along_axis(rows, order, 1)
 
-    def _candidates(self, queries: NDArray[np.floating[Any]], keep: int) -> NDArray[np.int64]:
-        """Rows (m, keep) of the nearest points by |b|^2 - 2 a.b in float32, in ascending row order."""
-        twice = (-2 * (queries - self.centre)).astype(np.float32)
-        values = np.empty((len(queries), 0), np.float32)
+    def _candidates(
+        self, queries: NDArray[np.floating[Any]], observed: NDArray[np.bool_] | None, keep: int
+    ) -> NDArray[np.int64]:
+        """Rows (m, keep) of the nearest points by matrix products, in ascending row order."""
+        values = np.empty((len(queries), 0), self._centred.dtype)
         rows = np.empty((len(queries), 0), np.int64)
         for start in range(0, len(self), POINTS):
-            tile = twice @ self._single[start : start + POINTS].T
-            tile += self._squares[start : start + POINTS]
+            tile = self._tile(queries, observed, slice(start, start + POINTS))
             near = _smallest(tile, keep)
             values = np.concatenate([values, np.take_along_axis(tile, near, 1)], axis=1)
             rows = np.concatenate([rows, near + start], axis=1)
@@ -92,17 +91,22 @@ class ExactIndex:
                 values, rows = np.take_along_axis(values, best, 1), np.take_along_axis(rows, best, 1)
         return np.sort(rows, axis=1)  # ties go to the lower row, whatever else was in the tile
 
-    def _masked_candidates(
-        self, queries: NDArray[np.floating[Any]], observed: NDArray[np.bool_] | None, keep: int
-    ) -> NDArray[np.int64]:
-        a = (queries - self.centre).astype(np.float32)
-        seen_a = np.ones_like(a) if observed is None else observed.astype(np.float32)
-        seen_b = np.ones_like(self._single) if self.observed is None else self.observed.astype(np.float32)
-        b = self._single * seen_b
-        a = a * seen_a
-        common = np.maximum(seen_a @ seen_b.T, 0.5)
+    def _tile(
+        self, queries: NDArray[np.floating[Any]], observed: NDArray[np.bool_] | None, part: slice
+    ) -> NDArray[np.floating[Any]]:
+        """What orders some stored points by their distance: |b|^2 - 2 a.b, or, with unobserved cells, D^2 / d."""
+        a = (queries - self.centre).astype(self._centred.dtype)
+        b = self._centred[part]
+        if observed is None and self.observed is None:
+            tile = (-2 * a) @ b.T
+            tile += self._squares[part]
+            return tile
+        seen_a = np.ones_like(a) if observed is None else observed.astype(a.dtype)
+        seen_b = np.ones_like(b) if self.observed is None else self.observed[part].astype(b.dtype)
+        a, b = a * seen_a, b * seen_b
         squares = (a**2) @ seen_b.T - 2 * a @ b.T + seen_a @ (b**2).T
-        return np.sort(np.argpartition(squares / common, keep - 1, axis=1)[:, :keep], axis=1)
+        common = seen_a @ seen_b.T
+        return np.where(common > 0, squares / np.maximum(common, 1), np.inf)
 
     def _measure(
         self, queries: NDArray[np.floating[Any]], rows: NDArray[np.int64], observed: NDArray[np.bool_] | None
@@ -114,14 +118,15 @@ class ExactIndex:
         both = np.ones(difference.shape, bool) if self.observed is None else self.observed[rows]
         if observed is not None:
             both = both & observed[:, None, :]
-        squares = np.einsum("mkd,mkd,mkd->mk", difference, difference, both)
+        difference *= both
+        squares = np.einsum("mkd,mkd->mk", difference, difference)
         count = both.sum(axis=2)
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = squares * (difference.shape[2] / count)
         return np.sqrt(np.where(count > 0, scaled, np.inf))
 
 
-def _smallest(tile: NDArray[np.float32], keep: int) -> NDArray[np.int64]:
+def _smallest(tile: NDArray[np.floating[Any]], keep: int) -> NDArray[np.int64]:
     """Columns (m, keep or fewer) of the smallest entries of each row, unsorted."""
     m, n = tile.shape
     groups = n // DEPTH

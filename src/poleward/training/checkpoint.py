@@ -70,10 +70,11 @@ class Checkpoint:
             )
         tensors = {name: torch.from_numpy(array) for name, array in folder.tensors.items()}
         model.load_state_dict(_under("model.", tensors))
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under("optimizer.", tensors).items():
             index, moment = name.split(".")
-            state.setdefault(int(index), {})[moment] = tensor
+            state.setdefault(int(index), {})[moment] = _lying_as(parameters[int(index)], tensor)
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         generator.set_state(tensors["generator"])
         progress: dict[str, Any] = folder.manifest["progress"]
@@ -82,6 +83,11 @@ class Checkpoint:
     def remove(self) -> None:
         """Forget the state; nothing happens where there is none."""
         remove_folder(self.path)
+
+
+def _lying_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """The moment in its parameter's memory order, in which fused Adam walks both; images' weights are channels-last."""
+    return torch.empty_like(parameter.detach()).copy_(moment) if moment.ndim else moment
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
