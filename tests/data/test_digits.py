@@ -13,9 +13,9 @@ def test_the_odd_digit_is_judged_and_never_learned(odd_digit):
     assert task.is_odd.sum() == (load_digits().target == odd_digit).sum()
 
 
-def test_every_image_is_used_once_as_published():
+def test_every_image_is_used_once_at_fifteen_times_its_published_ink():
     task = load_digits_task()
-    published = load_digits().images[..., None]
+    published = 15 * load_digits().images[..., None]
     used = np.concatenate([task.train, task.test])
     assert used.dtype == np.uint8
     np.testing.assert_array_equal(
@@ -33,7 +33,8 @@ def test_three_tenths_of_the_normal_digits_are_held_out():
 def test_the_names_belong_to_the_images():
     bundled = load_digits()
     names = {
-        image.astype(np.uint8).tobytes(): str(name) for image, name in zip(bundled.images, bundled.target, strict=True)
+        (15 * image).astype(np.uint8).tobytes(): str(name)
+        for image, name in zip(bundled.images, bundled.target, strict=True)
     }
     task = load_digits_task(seed=3)
     assert list(task.kind) == [names[image.tobytes()] for image in task.test]

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,8 +6,6 @@ from poleward.data.reading import Reading
 from poleward.data.selection import Selection
 from poleward.data.source import open_source, read_whole
 from poleward.errors import SourceError
-
-GALAXIES = Path(__file__).parents[3] / "shared" / "data" / "galaxy_zoo"
 
 
 def paint(path, value=0, size=(4, 4), mode="L"):
@@ -112,11 +108,11 @@ def test_an_unreadable_file_is_named(folder):
 
 
 @pytest.mark.parametrize("reading", [Reading(), Reading(resize=(8, 8))])
-def test_real_galaxies_are_selected_by_split(reading):
-    if not GALAXIES.is_dir():
-        pytest.skip("the shared data are not here")
+def test_real_galaxies_are_selected_by_split(shared, reading):
     source = open_source(
-        GALAXIES / "images", selection=Selection(where=(("split", "train"), ("odd", "0"))), reading=reading
+        shared("data/galaxy_zoo") / "images",
+        selection=Selection(where=(("split", "train"), ("odd", "0"))),
+        reading=reading,
     )
     assert source.count() == 3200
     assert next(source.batches(5)).data.shape == (5, *(reading.resize or (64, 64)), 3)

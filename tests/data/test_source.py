@@ -1,6 +1,5 @@
 import io
 import time
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +13,6 @@ from poleward.data.reading import Reading
 from poleward.data.selection import Selection
 from poleward.data.source import Source, open_source, read_whole
 from poleward.errors import SettingError, SourceError
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def png(value, size=(4, 4), mode="L"):
@@ -35,12 +32,6 @@ def folder(tmp_path):
 def table(tmp_path):
     (tmp_path / "t.csv").write_text("name,a,b\nx,1,2\ny,3,4\nz,5,6\n")
     return tmp_path / "t.csv"
-
-
-def shared(name):
-    if not (SHARED / name).exists():
-        pytest.skip("the shared data are not here")
-    return SHARED / name
 
 
 def test_both_kinds_are_sources(folder, table):
@@ -209,20 +200,20 @@ def test_counts_are_given_while_they_cost_nothing(folder, table, tmp_path):
     assert open_source(tmp_path / "t.parquet", selection=Selection(where=(("a", "1"),))).count() is None
 
 
-def test_a_real_table_is_read_within_half_a_second():
-    path = shared("nsl_kdd/train.csv.gz")
+def test_a_real_table_is_read_within_half_a_second(shared):
+    path = shared("data/nsl_kdd/train.csv.gz")
     start = time.process_time()
     rows = read_whole(open_source(path)).data
     assert rows.shape == (25_192, 43)
     assert time.process_time() - start < 0.5
 
 
-def test_a_class_of_a_real_image_array_is_selected():
-    path = shared("fashion_mnist/fashion_mnist.npz")
+def test_a_class_of_a_real_image_array_is_selected(shared):
+    path = shared("data/fashion_mnist/fashion_mnist.npz")
     source = open_source(path, selection=Selection(where=(("y_test", "0"),)), reading=Reading(array="x_test"))
     assert read_whole(source).data.shape == (1000, 28, 28, 1)
 
 
-def test_a_class_of_a_real_parquet_file_is_selected():
-    source = open_source(shared("cifar10/test.parquet"), selection=Selection(where=(("label", "3"),), limit=50))
+def test_a_class_of_a_real_parquet_file_is_selected(shared):
+    source = open_source(shared("data/cifar10/test.parquet"), selection=Selection(where=(("label", "3"),), limit=50))
     assert read_whole(source).data.shape == (50, 32, 32, 3)

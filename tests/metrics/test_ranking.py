@@ -1,5 +1,4 @@
 from itertools import permutations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +15,6 @@ from poleward.metrics.ranking import (
     precision_at,
 )
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-PUBLISHED = SHARED / "reference" / "published_cifar10_vs_cifar100_scores.npz"
 MEASURES = [auroc, average_precision, fpr95, fpr95_ood_positive]
 
 
@@ -29,9 +26,8 @@ def judged_scores(draw):
     return truth, np.array(normal + anomalous, dtype=np.float64)
 
 
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published scores are not beside this checkout")
-def test_the_published_scores_have_the_published_figures_under_their_right_names():
-    with np.load(PUBLISHED) as published:
+def test_the_published_scores_have_the_published_figures_under_their_right_names(shared):
+    with np.load(shared("reference/published_cifar10_vs_cifar100_scores.npz")) as published:
         truth, score = published["labels"] == 1, published["scores"]  # 1 is CIFAR-100, far is anomalous
     assert auroc(truth, score) == pytest.approx(0.8954305, abs=5e-8)
     assert fpr95_ood_positive(truth, score) == pytest.approx(0.2323, abs=5e-5)

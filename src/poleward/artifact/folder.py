@@ -1,5 +1,4 @@
-"""Folders of one manifest, one safetensors file and one npz file, written whole or not at all, read without executing
-anything.
+"""Folders of a manifest, tensors and arrays, written whole or not at all, read without executing anything.
 
 ::
 

@@ -1,2 +1,1 @@
-"""The model: an encoder, a decoder, the observation model and the objective, joined into one thing that can be
-trained."""
+"""The model: encoder, decoder, observation model and objective, joined into one thing that can be trained."""

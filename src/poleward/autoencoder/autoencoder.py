@@ -82,8 +82,7 @@ class Autoencoder(nn.Module):
         return self.place(codes)
 
     def place(self, codes: Float[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
-        """Codes as the decoder takes them: on the sphere of radius sqrt(n) if the objective is spherical (equation
-        6)."""
+        """Codes as the decoder takes them: a spherical objective's on the sphere of radius sqrt(n), equation (6)."""
         return project(codes, math.sqrt(self.n_latent)) if self.objective.spherical else codes
 
     def reconstruct(self, codes: Float[Tensor, "batch n"]) -> Float[Tensor, "batch *shape"]:

@@ -1,5 +1,4 @@
-"""Comparing durations on a machine whose speed drifts: contenders take turns, and only ratios within a turn are
-quoted."""
+"""Comparing durations on a machine whose speed drifts: contenders take turns, and ratios are taken within a turn."""
 
 import time
 from collections.abc import Callable, Mapping

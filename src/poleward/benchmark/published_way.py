@@ -1,5 +1,4 @@
-"""The published way of computing the published objective: contiguous float32 images and masked (batch, n, n)
-coordinates."""
+"""The published way of computing the published objective: masked (batch, n, n) coordinates."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -76,5 +76,5 @@ def code_hash() -> str:
 
 def machine() -> str:
     """What the figures were measured on."""
-    return f"{platform.machine()}, {torch.get_num_threads()} threads, Python {platform.python_version()}, torch
-    {torch.__version__}"
+    threads, python = torch.get_num_threads(), platform.python_version()
+    return f"{platform.machine()}, {threads} threads, Python {python}, torch {torch.__version__}"

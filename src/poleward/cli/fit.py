@@ -126,6 +126,8 @@ def require_writable(folder: Path) -> None:
     """OutputError, before hours of training, when the folder could not be written after it."""
     import os
 
+    if not folder.name:
+        raise OutputError(f"{folder}: is the folder you are in, which a model cannot replace; choose another --out")
     parent = folder.absolute().parent
     while not parent.exists():
         parent = parent.parent

@@ -33,7 +33,10 @@ def facts_in_words(manifest: dict[str, dict[str, object]]) -> list[tuple[str, st
     return [
         ("data", f"{source}, {facts['n_samples']} {'images' if facts['kind'] == 'images' else 'rows'}"),
         ("trained / calibrated on", f"{facts['n_trained']} / {facts['n_calibration']}"),
-        ("objective", f"{settings['objective']} ({settings['parametrisation']}, weight {settings['weight']})"),
+        (
+            "objective",
+            f"{settings['objective']} ({settings['parametrisation']}, weight {settings['weight'] or 'its own'})",
+        ),
         ("scorer", str(settings["scorer"])),
         ("latent dimensions", f"{facts['n_latent']}, of which {facts['n_latent_dead']} dead"),
         ("epochs, batch, seed", f"{facts['epochs']}, {settings['batch_size']}, {facts['seed']}"),

@@ -141,8 +141,7 @@ class SourceOptions:
 
 
 def with_source_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command whose last parameter is ``options: SourceOptions`` one command line option for each of its
-    fields."""
+    """Give a command that takes ``options: SourceOptions`` one command line option for each of its fields."""
     own = dict(inspect.signature(command).parameters)
     own.pop("options")
     shared = inspect.signature(SourceOptions).parameters

@@ -28,6 +28,9 @@ NORMAL_MAD = 1.4826
 PERCENTILES = (0.5, 99.5)
 STRETCHES = ("linear", "percentile", "asinh")
 
+SMALLEST_SOFTNESS = 1e-6
+"""Noise under this share of a band's range counts as none."""
+
 SAMPLED_PIXELS = 10_000_000
 """A band with more training pixels has its percentiles, noise and mean taken from this many, with a fixed seed."""
 
@@ -166,7 +169,7 @@ class ImagePreparation:
     stretch : ``"linear"``: low and high are a band's smallest and largest training value; ``"percentile"``: its 0.5 and
         99.5 percentiles; ``"asinh"``: these percentiles, joined by asinh, linear below ``soft`` and logarithmic above.
         ``soft`` is 1.4826 times the median absolute deviation from the band's median, the noise of a mostly empty
-        image, or a tenth of high - low where that is 0. Percentiles that coincide give way to smallest and largest.
+        image, or a tenth of high - low where that is next to 0. Percentiles that coincide give way to smallest and largest.
     nodata : native units: the value of pixels without a measurement; NaN always is one
 
     Examples
@@ -367,4 +370,4 @@ def softness(sample: Float64[np.ndarray, " sample"], low: float, high: float) ->
     if low == high:
         return None
     noise = NORMAL_MAD * float(np.median(np.abs(sample - np.median(sample))))
-    return noise or (high - low) / 10
+    return noise if noise > SMALLEST_SOFTNESS * (high - low) else (high - low) / 10

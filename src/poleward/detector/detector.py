@@ -34,11 +34,11 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
     scorer : "knn", "knn-sphere", "knn-whitened", "isolation-forest" on the latent means; "reconstruction", "norm";
         "input-knn", "input-knn-whitened", "input-isolation-forest" on the prepared input
     n_latent : at least 2; None for 128 (images) or 32 (tables)
-    epochs : at least 1; None for about 500 (images) or 2,000 (tables) steps, 20 to 100 epochs
+    epochs : at least 1; None for about 300 (images) or 2,000 (tables) steps, up to 100 epochs
     batch_size : at least 1; fewer samples make one batch
     learning_rate : above 0, of Adam; decays to 0 along half a cosine
-    weight : at least 0, of the objective's regulariser beside the reconstruction, dimension-free
-    schedule : of that weight over the epochs: "constant", "linear", "cyclical" or "square-root"
+    weight : at least 0, of the objective's regulariser beside the reconstruction; None for the objective's own
+    schedule : of that weight; None for the objective's own, or "constant", "linear", "cyclical" or "square-root"
     parametrisation : "dimension-free", or "published" for the constants of the papers
     n_neighbors : at least 1, for the scorers with neighbours
     contamination : None when the training data are normal; else the share of anomalies in them, in (0, 0.5], which
@@ -75,8 +75,8 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         *,
         batch_size: int = 200,
         learning_rate: float = 1e-3,
-        weight: float = 1.0,
-        schedule: str = "constant",
+        weight: float | None = None,
+        schedule: str | None = None,
         parametrisation: str = "dimension-free",
         n_neighbors: int = 3,
         contamination: float | None = None,
@@ -141,8 +141,10 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         return self._fitted().conformal.p_values(-self.score_samples(X))
 
     def rank(self, X: Any, ids: Any = None) -> Ranking:
-        """Score, p-value, decision and whether it was in the training data, for every sample; ids default to row
-        numbers."""
+        """One line per sample: score, p-value, decision, and whether it was in the training data.
+
+        ids : (n,) names; row numbers when None
+        """
         data = self._samples(X)[1]
         return self._fitted().rank(data, ids if ids is not None else [str(row) for row in range(len(data))])
 

@@ -17,16 +17,15 @@ from poleward.data.columns import TablePreparation
 from poleward.data.fingerprint import data_fingerprint, fingerprints
 from poleward.data.preparation import Preparation
 from poleward.data.scaling import ImagePreparation
+from poleward.detector.construction import build_autoencoder, scorer_for
 from poleward.detector.encoding import DTYPE
 from poleward.detector.island import Island
 from poleward.detector.model import Model
 from poleward.detector.ranker import Ranker
 from poleward.detector.rows import SAMPLES_AT_A_TIME, runs, take
 from poleward.detector.settings import Settings, resolve_device
-from poleward.errors import SettingError, SourceError
-from poleward.objectives.catalogue import build_objective
+from poleward.errors import SourceError
 from poleward.records import Features
-from poleward.scoring.catalogue import build_scorer
 from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import dead_dimensions, require_living, require_spread
 from poleward.training.loop import Plan, supports_half_precision, train
@@ -104,9 +103,10 @@ def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | No
     if len(data) < FEWEST_SAMPLES:
         raise SourceError(f"{len(data)} sample(s) found; a detector needs at least {FEWEST_SAMPLES} to learn from")
     trained, kept_aside = split(len(data), settings.calibration_share, seed)
-    samples = Samples.of(prepare(kind, take(data, trained), settings), data)
+    samples = Samples.of(prepare(kind, data, trained, settings), data)
     plan = training_plan(kind, len(trained), settings, seed)
-    autoencoder = build_autoencoder(samples, trained, settings, seed)
+    variances = block_variances(samples, trained, seed)
+    autoencoder = build_autoencoder(samples.preparation, settings, variances, seed)
     identity = f"{data_fingerprint(samples.prints)} {seed} {settings_hash(settings)}"
     checkpoint = run.open_checkpoint(identity)
     history = train(
@@ -152,11 +152,16 @@ def split(n_samples: int, calibration_share: float, seed: int) -> tuple[NDArray[
     return np.sort(order[n_aside:]), np.sort(order[:n_aside])
 
 
-def prepare(kind: str, data: Any, settings: Settings) -> Preparation:
+def prepare(kind: str, data: Any, trained: NDArray[np.int64], settings: Settings) -> Preparation:
     """The preparation that fits the kind of data, learned on the samples to train on."""
-    if kind == "table":
-        return TablePreparation(settings.types).fit(data)
-    return ImagePreparation(settings.stretch, settings.nodata).fit(data)
+    preparation: Preparation = (
+        TablePreparation(settings.types) if kind == "table" else ImagePreparation(settings.stretch, settings.nodata)
+    )
+    try:
+        return preparation.fit(take(data, trained))
+    except SourceError:
+        preparation.fit(data)  # says the same, with the place of the faulty sample among all
+        raise
 
 
 def training_plan(kind: str, n_samples: int, settings: Settings, seed: int) -> Plan:
@@ -172,42 +177,19 @@ def training_plan(kind: str, n_samples: int, settings: Settings, seed: int) -> P
     )
 
 
-def build_autoencoder(samples: Samples, trained: NDArray[np.int64], settings: Settings, seed: int) -> Autoencoder:
-    """An untrained autoencoder that fits the prepared samples."""
-    preparation = samples.preparation
-    published = settings.parametrisation == "published"
-    if published and preparation.kind == "table" and settings.objective != "norm":
-        raise SettingError(
-            "the published parametrisation of this objective is for images; use parametrisation 'dimension-free'"
-        )
-    objective = build_objective(
-        settings.objective, settings.parametrisation, weight=settings.weight, schedule=settings.schedule
-    )
+def block_variances(samples: Samples, trained: NDArray[np.int64], seed: int) -> list[float]:
+    """Variance of each numeric block's cells over some of the training samples, unobserved cells at their centre."""
     some = np.random.default_rng(seed).permutation(trained)[:SAMPLES_FOR_VARIANCE]
-    return Autoencoder(
-        preparation.shape,
-        preparation.blocks,
-        block_variances(samples.load(some), preparation),
-        settings.latent_dimensions(preparation.kind),
-        objective,
-        sees_missing=preparation.has_missing,
-        sigmoid=published and preparation.kind == "images",
-        seed=seed,
-    )
-
-
-def block_variances(features: Features, preparation: Preparation) -> list[float]:
-    """Variance of each numeric block's cells, unobserved ones at their centre."""
-    cells = (0, *range(2, features.values.ndim))
-    variances = features.values.astype(np.float64).var(axis=cells)
-    return [float(variances[block.start]) for block in preparation.blocks if block.kind == "numeric"]
+    values = samples.load(some).values.astype(np.float64)
+    variances = values.var(axis=(0, *range(2, values.ndim)))
+    return [float(variances[block.start]) for block in samples.preparation.blocks if block.kind == "numeric"]
 
 
 def index(
     samples: Samples, trained: NDArray[np.int64], autoencoder: Autoencoder, settings: Settings, plan: Plan
 ) -> tuple[Ranker, NDArray[np.floating[Any]]]:
     """A scorer fitted to the encoded training samples, and their posterior means."""
-    scorer = build_scorer(settings.scorer, settings.n_neighbors, plan.seed, settings.weight)
+    scorer = scorer_for(samples.preparation, settings, autoencoder.objective, plan.seed)
     prints = np.sort(samples.prints[trained])
     ranker = Ranker(samples.preparation.kind, autoencoder, scorer, prints, plan.device)
     encoded = ranker.encode(lambda rows: samples.load(trained[rows]), len(trained), scorer.learns | {"means"})

@@ -1,5 +1,4 @@
-"""The most and the least anomalous samples met while a source is gone through, with what the model expected in their
-place."""
+"""The samples of a source that a report shows, with what the model expected in their place."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -9,17 +9,18 @@ from sklearn.utils import check_random_state
 
 from poleward.data.scaling import STRETCHES
 from poleward.errors import SettingError
-from poleward.objectives.catalogue import OBJECTIVES, PARAMETRISATIONS
+from poleward.objectives.catalogue import OBJECTIVES, PARAMETRISATIONS, build_objective
+from poleward.objectives.objective import Objective
 from poleward.objectives.schedules import SCHEDULES
 from poleward.scoring.catalogue import SCORERS
 
 LATENT_DIMENSIONS = {"images": 128, "table": 32}
 """Default n_latent; 128 is the published one for images."""
 
-TRAINING_STEPS = {"images": 500, "table": 2000}
+TRAINING_STEPS = {"images": 300, "table": 2000}
 """The default number of epochs is the one that comes near this many steps, within the bounds below."""
 
-EPOCHS = {"images": (20, 100), "table": (20, 100)}
+EPOCHS = {"images": (10, 100), "table": (20, 100)}
 
 CHOICES = {
     "objective": tuple(OBJECTIVES),
@@ -35,13 +36,13 @@ BOUNDS: dict[str, tuple[float, float, str]] = {
     "batch_size": (1, 1e9, "a whole number of at least 1"),
     "n_neighbors": (1, 1e6, "a whole number of at least 1"),
     "learning_rate": (1e-12, 10, "a number above 0"),
-    "weight": (0, 1e12, "a number of at least 0"),
+    "weight": (0, 1e12, "None or a number of at least 0"),
     "contamination": (1e-12, 0.5, "None or a share above 0 and up to 0.5"),
     "alpha": (1e-12, 1 - 1e-12, "a number between 0 and 1"),
     "calibration_share": (1e-12, 0.9, "a share above 0 and up to 0.9"),
 }
 
-OPTIONAL = frozenset({"n_latent", "epochs", "contamination"})
+OPTIONAL = frozenset({"n_latent", "epochs", "weight", "schedule", "contamination"})
 WHOLE = frozenset({"n_latent", "epochs", "batch_size", "n_neighbors"})
 
 
@@ -55,8 +56,8 @@ class Settings:
     epochs: int | None
     batch_size: int
     learning_rate: float
-    weight: float
-    schedule: str
+    weight: float | None
+    schedule: str | None
     parametrisation: str
     n_neighbors: int
     contamination: float | None
@@ -69,21 +70,36 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise SettingError(f"{name} = {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+            value = getattr(self, name)
+            if value not in choices and not (value is None and name in OPTIONAL):
+                raise SettingError(f"{name} = {value!r}: choose one of {', '.join(choices)}")
         for name, (low, high, accepted) in BOUNDS.items():
             value = getattr(self, name)
             if value is None and name in OPTIONAL:
                 continue
             if not is_number(value, whole=name in WHOLE) or not low <= value <= high:
                 raise SettingError(f"{name} = {value!r}: accepted is {accepted}")
+            self._keep(name, int(value) if name in WHOLE else float(value))
+        if self.nodata is not None:
+            if not is_number(self.nodata, whole=False):
+                raise SettingError(f"nodata = {self.nodata!r}: accepted is None or a number")
+            self._keep("nodata", float(self.nodata))
+
+    def _keep(self, name: str, value: int | float) -> None:
+        object.__setattr__(self, name, value)  # plain Python numbers, which a manifest can hold, for NumPy's
+
+    def build_objective(self) -> Objective:
+        """The objective asked for, with its own weight and schedule where none is said."""
+        said = {"weight": self.weight, "schedule": self.schedule}
+        given = {name: value for name, value in said.items() if value is not None}
+        return build_objective(self.objective, self.parametrisation, **given)
 
     def latent_dimensions(self, kind: str) -> int:
         """n_latent, or the default for images or tables."""
         return self.n_latent or LATENT_DIMENSIONS[kind]
 
     def epochs_for(self, kind: str, n_samples: int) -> int:
-        """Number of epochs, or the default: near 500 steps for images and 2,000 for tables, 20 to 100 epochs."""
+        """Number of epochs, or the default: near 300 steps for images and 2,000 for tables."""
         if self.epochs is not None:
             return self.epochs
         steps = max(1, round(n_samples / self.batch_size))
@@ -126,7 +142,6 @@ def resolve_device(name: str) -> str:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise SettingError(
-            f"device {name!r} is not available here ({str(error).splitlines()[0]}); use 'cpu' or 'auto'"
-        ) from error
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise SettingError(f"device {name!r} is not available here ({reason}); use 'cpu' or 'auto'") from error
     return str(device)

@@ -13,15 +13,14 @@ import poleward
 from poleward.artifact.folder import Folder, read_folder, write_folder
 from poleward.autoencoder.autoencoder import Autoencoder
 from poleward.calibration.conformal import Conformal
-from poleward.data.preparation import load_preparation
+from poleward.data.preparation import Preparation, load_preparation
+from poleward.detector.construction import build_autoencoder, scorer_for
 from poleward.detector.encoding import DTYPE
 from poleward.detector.island import Island
 from poleward.detector.model import Model
 from poleward.detector.ranker import Ranker
 from poleward.detector.settings import Settings, resolve_device
 from poleward.errors import ModelError, SettingError
-from poleward.objectives.catalogue import build_objective
-from poleward.scoring.catalogue import build_scorer
 
 if TYPE_CHECKING:
     from poleward.detector.detector import Detector
@@ -91,9 +90,8 @@ def load_model(folder: Path, device: str) -> Stored:
             f"{folder}: the manifest holds a setting that this version does not accept: {error}"
         ) from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-        raise ModelError(
-            f"{folder}: its parts do not fit together ({type(error).__name__}: {str(error)[:200]})"
-        ) from error
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{folder}: its parts do not fit together ({type(error).__name__}: {reason})") from error
     if "feature_names_in_" in attributes:
         attributes["feature_names_in_"] = np.array(attributes["feature_names_in_"], dtype=object)
     return Stored(asdict(settings) | {"random_state": model.facts["seed"]}, attributes, model)
@@ -103,7 +101,8 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
     manifest, arrays = contents.manifest, contents.arrays
     preparation = load_preparation(manifest["preparation"])
     facts = manifest["facts"]
-    scorer = build_scorer(settings.scorer, settings.n_neighbors, facts["seed"], settings.weight)
+    autoencoder = _autoencoder(contents, settings, preparation, device)
+    scorer = scorer_for(preparation, settings, autoencoder.objective, facts["seed"])
     scorer.restore(
         {name.removeprefix("scorer."): array for name, array in arrays.items() if name.startswith("scorer.")}
     )
@@ -112,7 +111,7 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
         preparation=preparation,
         ranker=Ranker(
             preparation.kind,
-            _autoencoder(contents, settings, preparation, device),
+            autoencoder,
             scorer,
             arrays["prints.trained"],
             device,
@@ -126,19 +125,9 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
     )
 
 
-def _autoencoder(contents: Folder, settings: Settings, preparation: Any, device: str) -> Autoencoder:
+def _autoencoder(contents: Folder, settings: Settings, preparation: Preparation, device: str) -> Autoencoder:
     n_numeric = sum(block.kind == "numeric" for block in preparation.blocks)
-    autoencoder = Autoencoder(
-        preparation.shape,
-        preparation.blocks,
-        [1.0] * n_numeric,
-        contents.manifest["facts"]["n_latent"],
-        build_objective(
-            settings.objective, settings.parametrisation, weight=settings.weight, schedule=settings.schedule
-        ),
-        sees_missing=preparation.has_missing,
-        sigmoid=settings.parametrisation == "published" and preparation.kind == "images",
-    )
+    autoencoder = build_autoencoder(preparation, settings, [1.0] * n_numeric, seed=0)
     autoencoder.to(DTYPE[preparation.kind])
     autoencoder.load_state_dict({name: torch.from_numpy(array) for name, array in contents.tensors.items()})
     if preparation.kind == "images":

@@ -30,8 +30,11 @@ def radius(points: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     >>> radius(torch.tensor([[3.0, 4.0]]))
     tensor([5.])
     """
-    unit, scale = _scaled(points)
-    length = scale[..., 0] * torch.linalg.vector_norm(unit, dim=-1)
+    if points.dtype != torch.float64:
+        length = torch.linalg.vector_norm(points, dim=-1, dtype=torch.float64)
+    else:
+        unit, scale = _scaled(points)
+        length = scale[..., 0] * torch.linalg.vector_norm(unit, dim=-1)
     return length.clamp(max=torch.finfo(points.dtype).max).to(points.dtype)
 
 
@@ -158,19 +161,21 @@ class _Cosines(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, points: Tensor, eps: float) -> Tensor:
         unit, scale = _scaled(points, least=math.sqrt(eps))
-        tail = _tail_sums(unit.square()).add_((math.sqrt(eps) / scale).square()).sqrt_()
-        inverse_tail = _inverse(tail)
-        ctx.save_for_backward(unit, scale, inverse_tail)
+        inverse_tail = _tail_sums(unit.square()).add_((math.sqrt(eps) / scale).square()).rsqrt_()
+        if eps == 0:
+            inverse_tail.nan_to_num_(posinf=0.0)  # a vanishing tail carries no angle and no gradient
+        c = unit * inverse_tail
+        ctx.save_for_backward(unit, scale, inverse_tail, c)
         ctx.dtype = points.dtype
-        return (unit * inverse_tail)[..., :-1].to(points.dtype)
+        return c[..., :-1].to(points.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        unit, scale, inverse_tail = ctx.saved_tensors
+        unit, scale, inverse_tail, c = ctx.saved_tensors
         along = torch.zeros_like(unit)
         torch.mul(gradient, inverse_tail[..., :-1], out=along[..., :-1])  # the last coordinate has no cosine of its own
-        back = (inverse_tail.square() * unit).mul_(along).cumsum_(-1)  # sum_{k<=j} g_k c_k / s_k
+        back = (along * c).mul_(inverse_tail).cumsum_(-1)  # sum_{k<=j} g_k c_k / s_k
         return _representable(along.addcmul_(unit, back, value=-1).div_(scale), ctx.dtype), None
 
 
@@ -182,7 +187,9 @@ class _Angles(torch.autograd.Function):
         ctx.save_for_backward(unit, scale, t)
         ctx.dtype = points.dtype
         opposite = torch.cat([t[..., 1:-1], unit[..., -1:]], dim=-1)  # the last angle keeps the sign of v_n
-        return torch.atan2(opposite, unit[..., :-1]).to(points.dtype)
+        return torch.atan2(opposite + 0.0, unit[..., :-1] + 0.0).to(
+            points.dtype
+        )  # -0 + 0 is 0, and turns no angle by pi
 
     @staticmethod
     @once_differentiable

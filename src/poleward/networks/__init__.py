@@ -1,2 +1,1 @@
-"""Encoders x -> (mean, log-variance) and decoders z -> prediction, for rows and for images of any size and band
-count."""
+"""Encoders x -> (mean, log-variance) and decoders z -> prediction, for rows and for images of any size."""

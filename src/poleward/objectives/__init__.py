@@ -1,5 +1,4 @@
-"""What training minimises: an explicit observation model plus one regulariser of the latent points, each in its own
-file.
+"""What training minimises: an explicit observation model plus one regulariser of the latent points.
 
 Every objective is ``reconstruction + weight * schedule(epoch) * regulariser``, a mean over the batch, lower is better.
 """

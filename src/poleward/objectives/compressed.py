@@ -1,5 +1,4 @@
-r"""Hypervolume compression: latent points are pulled, in hyperspherical coordinates, into a small dense island near
-the pole.
+r"""Hypervolume compression: latent points are pulled into a small dense island near the pole of their sphere.
 
 The dimension-free parametrisation, the default. With c_k = cos phi_k of mu, m_k and s_k its batch mean and standard
 deviation, b_k = 1/sqrt(n-k+1) the standard deviation under the uniform law on the sphere, r = |mu|, R = sqrt(n - 1/2):
@@ -11,12 +10,10 @@ deviation, b_k = 1/sqrt(n-k+1) the standard deviation under the uniform law on t
     f(t) = t^2 - ln t^2 - 1
 
 How it stands to the published objective (`published.py`, METHOD equations 2 to 6): the angular term is the published
-one
-with its weights 50 sqrt(n)/sqrt(k) normalised to sum 1, so that K does not grow with n; the two radial moments are one
-relative squared error; and the two terms that pull sigma to rho (1, ..., 1), the only point where they vanish,
-are the one divergence that vanishes there. All parts are of order 1 at any n, and the reconstruction beside them is
-in nats
-per cell, so weight 1 needs no retuning with n, image size or batch.
+one with its weights 50 sqrt(n)/sqrt(k) normalised to sum 1, so that K does not grow with n; the two radial moments are
+one relative squared error; and the two terms that pull sigma to rho (1, ..., 1), the only point where they vanish, are
+the one divergence that vanishes there. All parts are of order 1 at any n, and the reconstruction beside them is in nats
+per cell, so one weight needs no retuning with n, image size or batch; WEIGHT was chosen on development data.
 """
 
 import math
@@ -30,6 +27,9 @@ from poleward.geometry.hypersphere import cosines, radius
 from poleward.objectives.moments import excess
 from poleward.objectives.objective import Objective, Posterior, batch_mean_and_std
 
+WEIGHT = 0.1
+"""Default weight of K beside a nat per cell."""
+
 MEAN_SHARE = 0.05
 """The published weight of the mean term beside the spread term."""
 
@@ -37,12 +37,13 @@ RHO = 0.1
 """Width of the posterior in units of a coordinate of a point spread evenly over the sphere of radius sqrt(n)."""
 
 EPS = 1e-3
-"""Relative softening of the cosines, eps = EPS * |mu|^2 / n: a tail under it carries no angle worth a gradient."""
+"""Softening of the cosines, in squared units of a coordinate at radius sqrt(n): a tail below it carries no angle."""
 
 
 def uniform_spread(n: int) -> Float[Tensor, "angles"]:
-    """Standard deviation of cos phi_k under the uniform law on the sphere, 1/sqrt(n-k+1), k = 1..n-1 (METHOD section
-    1).
+    """Standard deviation of cos phi_k under the uniform law on the sphere, 1/sqrt(n-k+1), k = 1..n-1.
+
+    Source: METHOD section 1.
 
     >>> uniform_spread(4)
     tensor([0.5000, 0.5774, 0.7071], dtype=torch.float64)
@@ -76,7 +77,9 @@ class Compressed(Objective):
 
     spherical = True
 
-    def __init__(self, kind: str = "full", weight: float = 1.0, schedule: str = "constant", rho: float = RHO) -> None:
+    def __init__(
+        self, kind: str = "full", weight: float = WEIGHT, schedule: str = "constant", rho: float = RHO
+    ) -> None:
         super().__init__(weight, schedule)
         self.kind = kind
         self.rho = rho
@@ -90,7 +93,7 @@ class Compressed(Objective):
         angular = (u * (excess(1 + s - b) / MEAN_SHARE + (m - a).square())).sum()
         radial = (radius(mean) / math.sqrt(n - 0.5) - 1).square().mean()
         log_ratio = posterior.log_variance - 2 * math.log(self.rho)
-        width = 0.5 * (log_ratio.exp() - log_ratio - 1).mean()  # f(sigma / rho) / 2
+        width = 0.5 * (log_ratio.exp().mean() - log_ratio.mean() - 1)  # mean of f(sigma / rho) / 2
         return angular + radial + width
 
 

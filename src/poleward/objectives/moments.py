@@ -5,8 +5,7 @@ from torch import Tensor
 from poleward.objectives.objective import Objective, Posterior, batch_mean_and_std
 
 SIGMA_MEAN = 0.1
-"""Width that the posterior is asked for. The source leaves it open: with Std mu = 1 it carries ln 10 nats a
-dimension."""
+"""Width that the posterior is asked for; open in the source. Beside Std mu = 1 it leaves ln 10 nats a dimension."""
 
 
 def excess(ratio: Tensor) -> Tensor:

@@ -57,6 +57,10 @@ class Objective(nn.Module):
         """How far the latent points are from what the objective asks of them; ``n_cells`` as in `Observation`."""
         raise NotImplementedError
 
+    def relative_weight(self, n_cells: int, n_latent: int) -> float:
+        """The weight where error and code are both root mean squares, for scoring with the loss itself."""
+        return self.weight
+
     def combine(self, reconstruction: Tensor, regulariser: Tensor, epoch: int, n_epochs: int) -> Float[Tensor, ""]:
         """The loss of one batch in epoch 0 .. n_epochs - 1."""
         return reconstruction + self.weight * schedule_weight(self.schedule, epoch, n_epochs) * regulariser
@@ -68,5 +72,5 @@ def batch_mean_and_std(values: Tensor, variance_floor: float = 1e-4) -> tuple[Te
     >>> batch_mean_and_std(torch.tensor([1.0, 3.0]), variance_floor=0.0)
     (tensor(2.), tensor(1.4142))
     """
-    unbiased = values.var(dim=0) if len(values) > 1 else torch.zeros_like(values[0])
-    return values.mean(dim=0), torch.sqrt(unbiased + variance_floor)
+    unbiased, mean = torch.var_mean(values, dim=0, correction=min(1, len(values) - 1))
+    return mean, torch.sqrt(unbiased + variance_floor)

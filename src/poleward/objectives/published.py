@@ -13,7 +13,7 @@ from torch import Tensor
 from poleward.geometry.hypersphere import cosines, radius
 from poleward.objectives.compressed import MEAN_SHARE, compression_target
 from poleward.objectives.moments import excess
-from poleward.objectives.norm import Norm
+from poleward.objectives.norm import Norm, error_norm
 from poleward.objectives.objective import Objective, Posterior, batch_mean_and_std
 from poleward.objectives.observation import Observation
 from poleward.objectives.schedules import schedule_weight
@@ -175,7 +175,7 @@ class PublishedCompressed(Objective):
         self.kind = kind
         self.rho = rho
         self.sigma_weight = sigma_weight
-        self.register_buffer("totals", torch.zeros(2, dtype=torch.float64))  # sums of MSE and of K over epoch 0
+        self.register_buffer("totals", torch.zeros(3, dtype=torch.float64))  # of epoch 0: sums of MSE and K, batches
 
     def reconstruction(
         self, observation: Observation, prediction: Tensor, values: Tensor, observed: Tensor | None
@@ -200,7 +200,7 @@ class PublishedCompressed(Objective):
     @property
     def beta(self) -> Tensor:
         """The weight of K after epoch 0; 1 before."""
-        mse, k = self.totals
+        mse, k = self.totals[:2] / self.totals[2].clamp_min(1)
         return torch.where(mse > 0, self.weight * BETA_TARGET * mse / (k + BETA_SOFTENING), torch.ones_like(mse))
 
     def combine(self, reconstruction: Tensor, regulariser: Tensor, epoch: int, n_epochs: int) -> Tensor:
@@ -209,20 +209,27 @@ class PublishedCompressed(Objective):
         if epoch > 0:
             beta = self.beta.to(reconstruction)
         elif self.training:
-            self.totals += torch.stack([reconstruction.detach(), regulariser.detach()]).to(self.totals)
+            self.totals += torch.stack([reconstruction, regulariser, regulariser.new_ones(())]).detach()
         return LOSS_SCALE * (reconstruction + beta * schedule_weight(self.schedule, epoch, n_epochs) * regulariser)
 
 
 class PublishedNorm(Norm):
     """loss = mean_i |x_hat_i - x_i| + beta mean_i |z_i|, norms not squared, exactly as published (METHOD section 4)."""
 
+    def __init__(self, weight: float = NORM_SETTINGS["cifar10"]["beta"], schedule: str = "constant") -> None:
+        super().__init__(weight, schedule)
+
     def reconstruction(
         self, observation: Observation, prediction: Tensor, values: Tensor, observed: Tensor | None
     ) -> Tensor:
         """Mean over the batch of the Euclidean norm of the error over all observed cells."""
-        relative = super().reconstruction(observation, prediction, values, observed)
-        return relative * math.sqrt(math.prod(values.shape[1:]))
+        seen = torch.ones_like(values) if observed is None else observed.to(values.dtype)
+        return error_norm(observation, prediction, values, seen).mean()
 
     def regulariser(self, posterior: Posterior, n_cells: int) -> Tensor:
         """Mean Euclidean norm of the codes."""
         return super().regulariser(posterior, n_cells) * math.sqrt(posterior.mean.shape[1])
+
+    def relative_weight(self, n_cells: int, n_latent: int) -> float:
+        """beta sqrt(n / d), see `Norm`."""
+        return self.weight * math.sqrt(n_latent / n_cells)

@@ -41,8 +41,10 @@ def batch_kl(
 
 
 class Variational(Objective):
-    """loss = (-log p(x | z) + weight * KL(q(z | x) || N(0, I))) / cells, z drawn from q; weight 1 is the ELBO
-    itself."""
+    """loss = (-log p(x | z) + weight * KL(q(z | x) || N(0, I))) / cells, z drawn from q.
+
+    Weight 1 is the negative evidence lower bound itself, in nats per cell.
+    """
 
     def regulariser(self, posterior: Posterior, n_cells: int) -> Tensor:
         """KL to the standard normal in nats per cell of the sample, mean over the batch."""

@@ -14,8 +14,9 @@ LEAF = -1
 
 
 def average_path(n: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """c(n): mean depth of an unsuccessful search in a binary tree of n points, 2 H(n-1) - 2 (n-1)/n, c(1) = 0, c(2) =
-    1.
+    """c(n): mean depth of an unsuccessful search in a binary tree of n points; c(1) = 0, c(2) = 1.
+
+    c(n) = 2 H(n-1) - 2 (n-1)/n, with H(n) = ln n + 0.5772...
 
     >>> average_path(np.array([1, 2]))
     array([0., 1.])
@@ -83,7 +84,7 @@ class Isolation(Scorer):
         return self
 
 
-def _shifted(children: NDArray[np.integer[Any]], start: int) -> NDArray[np.int64]:
+def _shifted(children: NDArray[np.integer[Any]], start: np.int64) -> NDArray[np.int64]:
     return np.where(children == LEAF, LEAF, children + start).astype(np.int64)
 
 

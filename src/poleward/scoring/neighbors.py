@@ -15,8 +15,7 @@ POINTS = 16_384
 """Stored points handled at a time: a tile of QUERIES x POINTS takes 16 MiB in float32."""
 
 DEPTH = 64
-"""Points per group of a tile. The k nearest points lie in the k groups with the smallest minima, so that only those
-are sorted."""
+"""Points per group of a tile: the k nearest lie in the k groups with the smallest minima, so only those are sorted."""
 
 SPARE = 4
 """Candidates kept beyond those asked for, against ties and rounding."""

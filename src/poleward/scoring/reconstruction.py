@@ -32,8 +32,7 @@ class Reconstruction(Scorer):
 
 
 class ReconstructionAndNorm(Scorer):
-    """score(x) = |x_hat - x| / sqrt(d) + weight |z| / sqrt(n), z the posterior mean: the loss of the norm objective,
-    sample by sample.
+    """score(x) = |x_hat - x| / sqrt(d) + weight |z| / sqrt(n): the loss of the norm objective, sample by sample.
 
     Source: METHOD section 4, where the two square roots are left out; `weight` is the objective's own.
     """

@@ -23,8 +23,7 @@ class Scorer:
         return self
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Scores (n,); ``trained_on`` (n,) marks samples that are in the fitted set and must not be their own
-        neighbour."""
+        """Scores (n,); ``trained_on`` (n,) marks fitted samples, which must not be their own neighbour."""
         raise NotImplementedError
 
     def arrays(self) -> dict[str, NDArray[Any]]:

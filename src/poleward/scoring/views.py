@@ -62,7 +62,8 @@ class Whitened(Plain):
     def fit(self, points: NDArray[np.floating[Any]]) -> "Whitened":
         """Learn mean and axes from (n, d)."""
         n_components = max(1, min(COMPONENTS, len(points) - 1, points.shape[1]))
-        pca = PCA(n_components, random_state=self.seed).fit(points)
+        with np.errstate(invalid="ignore"):  # shares of the variance of points that are all the same; not used here
+            pca = PCA(n_components, random_state=self.seed).fit(points)
         kept = pca.explained_variance_ > SMALLEST_VARIANCE * pca.explained_variance_[0]
         kept[0] = True
         scale = np.sqrt(np.where(pca.explained_variance_ > 0, pca.explained_variance_, 1))

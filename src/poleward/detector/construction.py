@@ -1,0 +1,40 @@
+"""The parts of a detector as its settings and its prepared data ask for them, untrained."""
+
+from collections.abc import Sequence
+from math import prod
+
+from poleward.autoencoder.autoencoder import Autoencoder
+from poleward.data.preparation import Preparation
+from poleward.detector.settings import Settings
+from poleward.errors import SettingError
+from poleward.objectives.objective import Objective
+from poleward.scoring.catalogue import build_scorer
+from poleward.scoring.scorer import Scorer
+
+
+def build_autoencoder(
+    preparation: Preparation, settings: Settings, variances: Sequence[float], seed: int
+) -> Autoencoder:
+    """An untrained autoencoder for prepared samples whose numeric blocks have these variances."""
+    published = settings.parametrisation == "published"
+    if published and preparation.kind == "table" and settings.objective != "norm":
+        raise SettingError(
+            "the published parametrisation of this objective is for images; use parametrisation 'dimension-free'"
+        )
+    return Autoencoder(
+        preparation.shape,
+        preparation.blocks,
+        variances,
+        settings.latent_dimensions(preparation.kind),
+        settings.build_objective(),
+        sees_missing=preparation.has_missing,
+        sigmoid=published and preparation.kind == "images",
+        seed=seed,
+    )
+
+
+def scorer_for(preparation: Preparation, settings: Settings, objective: Objective, seed: int) -> Scorer:
+    """The scorer asked for, not yet fitted."""
+    n_latent = settings.latent_dimensions(preparation.kind)
+    weight = objective.relative_weight(prod(preparation.shape), n_latent)
+    return build_scorer(settings.scorer, settings.n_neighbors, seed, weight)

@@ -1,0 +1,241 @@
+import json
+import shutil
+from hashlib import sha256
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poleward.artifact import folder
+from poleward.artifact.folder import read_folder, write_folder
+from poleward.detector.detector import Detector
+from poleward.errors import ModelError, OutputError
+from poleward.objectives.catalogue import OBJECTIVES
+from poleward.scoring.catalogue import SCORERS
+
+
+def rows(seed=0):
+    X = np.random.default_rng(seed).normal(size=(120, 3))
+    X[::11, 1] = np.nan
+    return X
+
+
+def images():
+    return np.random.default_rng(0).integers(0, 256, (40, 3, 8, 6)).astype(np.uint8)
+
+
+def quick(**settings):
+    return Detector(**{"epochs": 1, "n_latent": 3, "random_state": 0} | settings)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    quick(types={"x0": "numeric"}, contamination=0.1).fit(rows()).save(folder)
+    return folder
+
+
+@pytest.fixture
+def model(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "model")
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@pytest.mark.parametrize("make", [rows, images], ids=["table", "images"])
+def test_a_loaded_detector_ranks_to_the_bit_as_the_saved_one(tmp_path, scorer, make):
+    detector, new = quick(scorer=scorer).fit(make()), make()[::-1]
+    detector.save(tmp_path / "model")
+    loaded = Detector.load(tmp_path / "model")
+    for name, values in vars(detector.rank(new)).items():
+        assert np.array_equal(values, getattr(loaded.rank(new), name)), name
+    assert np.array_equal(loaded.predict(new), detector.predict(new))
+    assert np.array_equal(loaded.transform(new), detector.transform(new))
+    assert np.array_equal(loaded.sample(3, random_state=1), detector.sample(3, random_state=1))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_comes_back(tmp_path, objective):
+    detector = quick(objective=objective).fit(images())
+    detector.save(tmp_path / "model")
+    codes = detector.transform(images())
+    assert np.array_equal(Detector.load(tmp_path / "model").inverse_transform(codes), detector.inverse_transform(codes))
+
+
+def test_settings_and_attributes_come_back(saved):
+    loaded, detector = Detector.load(saved), quick(types={"x0": "numeric"}, contamination=0.1).fit(rows())
+    assert loaded.get_params() == detector.get_params()
+    assert (loaded.offset_, loaded.n_features_in_) == (detector.offset_, detector.n_features_in_)
+    assert loaded.model_.facts == detector.model_.facts
+    assert loaded.model_.history == detector.model_.history
+
+
+def test_a_loaded_detector_fits_again_to_the_same_model(saved):
+    loaded = Detector.load(saved)
+    before = loaded.score_samples(rows(1))
+    assert np.array_equal(loaded.fit(rows()).score_samples(rows(1)), before)
+
+
+def test_a_folder_holds_a_readable_manifest_tensors_and_arrays_and_no_pickle(saved):
+    assert sorted(path.name for path in saved.iterdir()) == ["arrays.npz", "manifest.json", "weights.safetensors"]
+    with np.load(saved / "arrays.npz", allow_pickle=False) as arrays:
+        assert all(arrays[name].dtype != object for name in arrays.files)
+
+
+def test_the_manifest_says_what_was_trained_on_what(saved):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    assert manifest["settings"]["objective"] == "compressed"
+    assert manifest["facts"]["n_samples"] == 120
+    assert manifest["facts"]["seed"] == 0
+    assert len(manifest["facts"]["data_fingerprint"]) == 32
+    assert {"poleward", "python", "torch", "numpy", "scikit-learn"} == set(manifest["versions"])
+    for name, stated in manifest["files"].items():
+        assert stated["sha256"] == sha256((saved / name).read_bytes()).hexdigest()
+
+
+def test_other_data_have_another_fingerprint():
+    one, other, same = (quick().fit(X).model_.facts["data_fingerprint"] for X in (rows(), rows(1), rows()))
+    assert one == same
+    assert one != other
+
+
+def test_the_same_fit_writes_the_same_folder(tmp_path, saved):
+    quick(types={"x0": "numeric"}, contamination=0.1).fit(rows()).save(tmp_path / "again")
+    for path in saved.iterdir():
+        if path.suffix != ".npz":  # zip archives hold the time
+            assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+def test_a_model_trained_on_another_device_loads_here(model):
+    rewritten(model, settings=lambda settings: settings | {"device": "cuda"})
+    assert np.isfinite(Detector.load(model, device="cpu").score_samples(rows())).all()
+
+
+def test_saving_again_replaces_the_model(model):
+    quick(scorer="reconstruction").fit(rows()).save(model)
+    assert Detector.load(model).scorer == "reconstruction"
+    assert [path.name for path in model.parent.iterdir()] == ["model"]
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="is a folder of something else"):
+        quick().fit(rows()).save(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "manifest.json", "weights.safetensors"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "half", "changed"])
+def test_a_damaged_folder_is_refused_in_one_line(model, name, damage):
+    content = (model / name).read_bytes()
+    middle = len(content) // 2
+    damaged = {
+        "empty": b"",
+        "half": content[:middle],
+        "changed": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+    }
+    if damage == "missing":
+        (model / name).unlink()
+    else:
+        (model / name).write_bytes(damaged[damage])
+    with pytest.raises(ModelError, match=str(model)) as refused:
+        Detector.load(model)
+    assert "\n" not in str(refused.value)
+
+
+def rewritten(folder, tensors=lambda tensors: tensors, arrays=lambda arrays: arrays, **parts):
+    """Change what a model says and sign it anew, as one who means harm could."""
+    held = read_folder(folder, "model")
+    content = {
+        name: value for name, value in held.manifest.items() if name not in ("format", "kind", "files", "sha256")
+    }
+    content |= {name: change(content[name]) for name, change in parts.items()}
+    write_folder(folder, "model", content, tensors(held.tensors), arrays(held.arrays))
+
+
+def without(name):
+    return lambda held: {other: value for other, value in held.items() if other != name}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": lambda settings: settings | {"objective": "of the future"}},
+        {"settings": lambda settings: settings | {"n_latent": -3}},
+        {"settings": lambda settings: settings | {"new_setting": 1}},
+        {"settings": without("alpha")},
+        {"settings": lambda settings: settings | {"n_latent": 5}},
+        {"facts": without("seed")},
+        {"estimator": lambda attributes: None},
+        {"threshold": lambda threshold: "high"},
+        {"preparation": without("columns")},
+        {"preparation": lambda preparation: preparation | {"kind": "sound"}},
+        {"tensors": without("encoder.layers.0.weight")},
+        {"tensors": lambda tensors: {name: tensor[:1] for name, tensor in tensors.items()}},
+        {"tensors": lambda tensors: {}},
+        {"arrays": without("prints.trained")},
+        {"arrays": without("island.mean")},
+        {"arrays": without("scorer.points")},
+        {"arrays": lambda arrays: {}},
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused_in_one_line(model, changes):
+    rewritten(model, **changes)
+    with pytest.raises(ModelError) as refused:
+        Detector.load(model)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_pickle_among_the_arrays_is_never_opened(model, tmp_path, monkeypatch):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    buffer = BytesIO()
+    trap = np.empty(1, dtype=object)
+    trap[0] = Trap()
+    np.savez(buffer, trap=trap)
+    monkeypatch.setattr(folder, "_write_bytes", planted(buffer.getvalue(), folder._write_bytes))
+    rewritten(model)
+    with pytest.raises(ModelError, match="not in the format"):
+        Detector.load(model)
+    assert not (tmp_path / "sprung").exists()
+    with pytest.raises(UnpicklingError), np.load(model / "arrays.npz", allow_pickle=True) as arrays:
+        arrays["trap"]  # an incautious reader would have sprung it
+    assert (tmp_path / "sprung").exists()
+
+
+def planted(trap, write):
+    return lambda path, data: write(path, trap if path.suffix == ".npz" else data)
+
+
+def test_a_newer_folder_asks_for_a_newer_program(model):
+    manifest = json.loads((model / "manifest.json").read_text())
+    (model / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
+    with pytest.raises(ModelError, match=r"written in format 99, this version reads format .*; update Poleward"):
+        Detector.load(model)
+
+
+def test_a_foreign_folder_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({"name": "my app", "start_url": "/"}))
+    with pytest.raises(ModelError, match="damaged or foreign"):
+        Detector.load(tmp_path)
+    with pytest.raises(ModelError, match="does not exist; give the folder that `poleward fit --out` wrote"):
+        Detector.load(tmp_path / "nowhere")
+
+
+def test_a_mixed_table_comes_back_with_its_types(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=60),
+            "colour": pd.Categorical(rng.choice(["red", "green"], 60)),
+            "seen": pd.date_range("2024-01-01", periods=60),
+            "open": rng.random(60) < 0.5,
+        }
+    )
+    detector = quick().fit(frame)
+    detector.save(tmp_path / "model")
+    loaded = Detector.load(tmp_path / "model")
+    assert loaded.sample(3, random_state=0).equals(detector.sample(3, random_state=0))
+    assert np.array_equal(loaded.score_samples(frame), detector.score_samples(frame))

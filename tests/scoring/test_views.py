@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from poleward.scoring.views import COMPONENTS, Plain, Sphere, Whitened
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def mixed(n, d, seed=0):
+    """Correlated columns of very different spread."""
+    return normal(n, d, seed=seed) @ (normal(d, d, seed=9) * np.logspace(0, 1, d)) + 100
+
+
+def test_plain_points_are_as_they_are():
+    points = normal(4, 3)
+    assert Plain().fit(points)(points) is points
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_points_on_the_sphere_have_length_one_and_their_direction(scale):
+    points = (normal(50, 3) * scale).astype(np.float32)
+    found = Sphere()(points)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(50))
+    assert np.allclose(found * np.linalg.norm(points.astype(float), axis=1)[:, None], points, atol=1e-7 * scale)
+
+
+def test_the_origin_stays_where_it_is():
+    assert not Sphere()(np.zeros((2, 3))).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_whitened_training_points_have_mean_zero_and_unit_covariance(dtype):
+    points = mixed(400, 6).astype(dtype)
+    found = Whitened().fit(points)(points)
+    assert found.shape == (400, 6)
+    assert np.allclose(found.mean(0), 0, atol=1e-4)
+    assert np.allclose(np.cov(found.T), np.eye(6), atol=1e-3)
+
+
+def test_whitened_distances_are_those_of_mahalanobis():
+    points = mixed(400, 4)
+    found = Whitened().fit(points)(points)
+    difference = points[0] - points[1]
+    expected = difference @ np.linalg.inv(np.cov(points.T)) @ difference
+    assert np.square(found[0] - found[1]).sum() == pytest.approx(expected)
+
+
+def test_at_most_64_components_are_kept():
+    assert Whitened().fit(normal(200, 90))(normal(3, 90)).shape == (3, COMPONENTS)
+
+
+@pytest.mark.parametrize(("n", "d", "kept"), [(2, 5, 1), (4, 5, 3), (50, 5, 5), (50, 1, 1)])
+def test_no_more_components_are_kept_than_the_samples_span(n, d, kept):
+    assert Whitened().fit(normal(n, d))(normal(3, d)).shape == (3, kept)
+
+
+def test_directions_without_spread_are_left_out():
+    points = normal(100, 4)
+    points[:, 3] = points[:, 0] + 1e-5 * normal(100, seed=1)
+    assert Whitened().fit(points)(points).shape == (100, 3)
+
+
+def test_points_that_are_all_the_same_stay_finite():
+    found = Whitened().fit(np.ones((10, 3)))(normal(5, 3))
+    assert np.isfinite(found).all()
+
+
+def test_the_same_seed_whitens_many_wide_samples_alike():
+    points = normal(600, 700)
+    one, other = (Whitened(seed=4).fit(points)(points[:5]) for _ in range(2))
+    assert np.array_equal(one, other)
