@@ -25,6 +25,10 @@ def test_every_ending_is_read_as_text(tmp_path, name, mark):
     assert read_table(path).to_pydict() == {"a": ["01", "1.50"], "b": ["x", "NA"]}
 
 
+def test_a_csv_may_stand_between_semicolons(tmp_path):
+    assert read_table(written(tmp_path, "a;b\n1,5;x\n")).to_pydict() == {"a": ["1,5"], "b": ["x"]}
+
+
 def test_an_empty_cell_is_null(tmp_path):
     assert read_table(written(tmp_path, 'a,b\n,""\n')).to_pydict() == {"a": [None], "b": [None]}
 

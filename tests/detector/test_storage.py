@@ -2,6 +2,7 @@ import json
 import shutil
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -189,7 +190,7 @@ def test_parts_that_do_not_fit_together_are_refused_in_one_line(model, changes):
 def test_a_pickle_among_the_arrays_is_never_opened(model, tmp_path, monkeypatch):
     class Trap:
         def __reduce__(self):
-            return (open, (str(tmp_path / "sprung"), "w"))
+            return (Path.touch, (tmp_path / "sprung",))
 
     buffer = BytesIO()
     trap = np.empty(1, dtype=object)
@@ -200,9 +201,9 @@ def test_a_pickle_among_the_arrays_is_never_opened(model, tmp_path, monkeypatch)
     with pytest.raises(ModelError, match="not in the format"):
         Detector.load(model)
     assert not (tmp_path / "sprung").exists()
-    with pytest.raises(UnpicklingError), np.load(model / "arrays.npz", allow_pickle=True) as arrays:
-        arrays["trap"]  # an incautious reader would have sprung it
-    assert (tmp_path / "sprung").exists()
+    with np.load(model / "arrays.npz", allow_pickle=True) as arrays:
+        assert len(arrays["trap"]) == 1
+    assert (tmp_path / "sprung").exists()  # a reader that trusts pickles springs it
 
 
 def planted(trap, write):

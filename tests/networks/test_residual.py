@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn.functional import conv2d
 
-from poleward.networks.residual import ResidualDecoder, ResidualEncoder, pyramid, stage_widths
+from poleward.networks.residual import Residual, ResidualDecoder, ResidualEncoder, pyramid, stage_widths
 
 SIZES = [(1, 1), (2, 3), (4, 4), (5, 9), (8, 8), (28, 28), (33, 64), (64, 20)]
 
@@ -105,6 +106,40 @@ def test_every_parameter_gets_a_gradient():
     for network in (encoder, decoder):
         assert all(parameter.grad.any() for parameter in network.parameters() if parameter.grad is not None)
         assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(("width_in", "width_out"), [(3, 5), (4, 4)])
+def test_a_residual_block_is_two_normalised_convolutions_around_a_skip(width_in, width_out):
+    block = Residual(width_in, width_out).eval()
+    for norm in (block.bn1, block.bn2):
+        norm.running_mean.copy_(noise(width_out, seed=1))
+        norm.running_var.copy_(noise(width_out, seed=2).exp())
+
+    def bent(x):
+        return torch.where(x > 0, x, 0.2 * x)
+
+    def normalised(x, norm):
+        return (x - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + norm.eps).sqrt()
+
+    x = noise(2, width_in, 6, 7)
+    inner = bent(normalised(conv2d(x, block.conv1.weight, padding=1), block.bn1))
+    skip = x if width_in == width_out else conv2d(x, block.skip.weight)
+    expected = bent(normalised(conv2d(inner, block.conv2.weight, padding=1), block.bn2) + skip)
+    assert torch.allclose(block(x), expected, atol=1e-5)
+
+
+def test_the_stem_and_the_first_layer_of_the_decoder_bend_with_slope_a_fifth():
+    for network, norm, sample in zip(
+        published_networks(), ("stem_norm", "expand_norm"), (noise(1, 3, 32, 32), noise(1, 128)), strict=True
+    ):
+        seen = []
+        following = network.blocks[0] if norm == "stem_norm" else network.first
+        getattr(network, norm).register_forward_hook(lambda module, args, out, seen=seen: seen.append(out))
+        following.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
+        network(sample)
+        bent = torch.where(seen[0] > 0, seen[0], 0.2 * seen[0])
+        pooled = torch.nn.functional.avg_pool2d(bent, 2) if norm == "stem_norm" else bent.reshape(seen[1].shape)
+        assert torch.allclose(seen[1], pooled)
 
 
 @pytest.mark.parametrize("network", published_networks(), ids=["encoder", "decoder"])

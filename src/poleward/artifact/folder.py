@@ -186,7 +186,7 @@ def _move_into_place(partial: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _checked_bytes(path: Path, stated: dict[str, Any]) -> bytes:
+def _checked_bytes(path: Path, stated: Any) -> bytes:
     try:
         size = path.stat().st_size
         if size != stated["bytes"]:

@@ -38,10 +38,11 @@ MISUSE: Any = typer.BadParameter.__base__
 """What typer raises for a command line that it cannot read; it has its own copy of click's class, or click's."""
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         typer.echo(f"poleward {poleward.__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()
@@ -58,15 +59,16 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except MISUSE as error:
-        typer.echo(f"poleward: {error.format_message()}", err=True)
-        sys.exit(2)
+        _leave(2, error.format_message())
     except PolewardError as error:
-        typer.echo(f"poleward: {error}", err=True)
-        sys.exit(2)
+        _leave(2, str(error))
     except (Interrupted, KeyboardInterrupt, typer.Abort) as stopped:
-        typer.echo(f"poleward: {stopped or 'stopped'}", err=True)
-        sys.exit(130)
+        _leave(130, str(stopped) or "stopped")
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"poleward: {place}{error.strerror or error}", err=True)
-        sys.exit(2)
+        _leave(2, f"{place}{error.strerror or error}")
+
+
+def _leave(code: int, why: str) -> None:
+    typer.echo(f"poleward: {why}".replace("\n", " "), err=True)
+    sys.exit(code)

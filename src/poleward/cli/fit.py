@@ -7,7 +7,7 @@ import typer
 
 from poleward.cli.options import Config, Device, SourceOptions, SourcePath, parse_types
 from poleward.cli.terminal import progress, report_skipped, say, stop_on_interrupt, warn
-from poleward.errors import OutputError
+from poleward.errors import OutputError, TrainingCollapsed
 
 LEARNING = "How it learns"
 DECIDING = "How it decides"
@@ -102,6 +102,7 @@ def fit(
     detector = Detector(
         **{name: value for name, value in given.items() if value is not None}, random_state=seed, device=device
     )
+    detector.settings()
     require_replaceable(out)
     require_writable(out)
     opened = options.open(source)
@@ -109,13 +110,18 @@ def fit(
     report_skipped(opened.skipped)
     with progress("training") as on_step, stop_on_interrupt() as stop:
         run = Run(out.with_name(f"{out.name}.checkpoint"), resume, on_step, stop)
-        detector.fit_under(batch.data, run, axes="nhwb")
+        try:
+            detector.fit_under(batch.data, run, axes="nhwb")
+        except TrainingCollapsed:
+            run.forget()
+            raise
     detector.model_.facts |= {
         "source": source.name,
         "selection": str(options.selection()),
         "reading": {"resize": options.resize, "nodata": options.nodata},
     }
     detector.save(out)
+    run.forget()  # only now: a disc that is full costs the last seconds of training, not all of it
     for warning in detector.model_.warnings():
         warn(warning)
     facts = detector.model_.facts

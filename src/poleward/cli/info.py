@@ -1,7 +1,7 @@
 """poleward info."""
 
 import json as json_format
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,17 +26,15 @@ def info(
         say(sentence)
 
 
-def facts_in_words(manifest: dict[str, dict[str, object]]) -> list[tuple[str, str]]:
+def facts_in_words(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """What the model is and what it was trained on, in (name, value) pairs."""
     facts, settings, versions = manifest["facts"], manifest["settings"], manifest["versions"]
+    weight = "its own" if settings["weight"] is None else settings["weight"]
     source = f"{facts['source']} {facts['selection']}".strip() if "source" in facts else "arrays in memory"
     return [
         ("data", f"{source}, {facts['n_samples']} {'images' if facts['kind'] == 'images' else 'rows'}"),
         ("trained / calibrated on", f"{facts['n_trained']} / {facts['n_calibration']}"),
-        (
-            "objective",
-            f"{settings['objective']} ({settings['parametrisation']}, weight {settings['weight'] or 'its own'})",
-        ),
+        ("objective", f"{settings['objective']} ({settings['parametrisation']}, weight {weight})"),
         ("scorer", str(settings["scorer"])),
         ("latent dimensions", f"{facts['n_latent']}, of which {facts['n_latent_dead']} dead"),
         ("epochs, batch, seed", f"{facts['epochs']}, {settings['batch_size']}, {facts['seed']}"),

@@ -33,7 +33,7 @@ Alpha = Annotated[
 ]
 
 
-def _config(context: typer.Context, path: Path | None) -> Path | None:
+def _config(context: Any, path: Path | None) -> Path | None:
     """Options from a TOML file become the command's defaults."""
     if path is not None:
         known = {name for option in context.command.params for name in (option.name, *option.opts) if name}

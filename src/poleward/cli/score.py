@@ -45,6 +45,10 @@ def score(
 
 def ranked(detector: "Detector", source: "Source", alpha: float | None) -> Iterator[tuple["Batch", "Ranking"]]:
     """Go through a source, some samples at a time, and rank them."""
+    from poleward.detector.settings import require_within_bounds
+
+    if alpha is not None:
+        require_within_bounds("alpha", alpha)
     done, total = 0, source.count()
     with progress("ranking") as advance:
         for batch in source.batches(ROWS_AT_A_TIME[source.kind]):

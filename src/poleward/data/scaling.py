@@ -169,7 +169,7 @@ class ImagePreparation:
     stretch : ``"linear"``: low and high are a band's smallest and largest training value; ``"percentile"``: its 0.5 and
         99.5 percentiles; ``"asinh"``: these percentiles, joined by asinh, linear below ``soft`` and logarithmic above.
         ``soft`` is 1.4826 times the median absolute deviation from the band's median, the noise of a mostly empty
-        image, or a tenth of high - low where that is next to 0. Percentiles that coincide give way to smallest and largest.
+        image, or a tenth of high - low where that is next to 0. Percentiles that coincide give way to the limits.
     nodata : native units: the value of pixels without a measurement; NaN always is one
 
     Examples

@@ -59,7 +59,7 @@ class DelimitedRows:
 
     def __init__(self, path: Path, id_column: str | None = None) -> None:
         self.path = path
-        self.delimiter = DELIMITERS[table_suffix(path)]
+        self.delimiter = _delimiter(path)
         self.columns = _header(path, self.delimiter)
         self.features = self.columns
         self.id_column = _known_column(id_column, self.columns, path)
@@ -189,6 +189,14 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 def _opened(path: Path) -> io.BufferedReader:
     return io.BufferedReader(gzip.GzipFile(path)) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _delimiter(path: Path) -> str:
+    """What the ending says; for a csv whose first line has no comma but semicolons, the semicolon."""
+    with _faults_named(path), _opened(path) as file:
+        first = file.readline(BYTES_PER_BLOCK)
+    usual = DELIMITERS[table_suffix(path)]
+    return ";" if usual == "," and b"," not in first and b";" in first else usual
 
 
 def _header(path: Path, delimiter: str) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """Files that Poleward writes for people: samples and pages, each whole or not at all."""
 
-import os
+import io
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,10 @@ def _write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _saved(path: Path, save: Callable[[Any], None]) -> None:
-    with path.open("wb") as file:
-        save(file)
-        file.flush()
-        os.fsync(file.fileno())
+def _saved(path: Path, save: Callable[[io.BytesIO], Any]) -> None:
+    buffer = io.BytesIO()  # np.save into a file loses the end of an array in silence when the disc is full
+    save(buffer)
+    path.write_bytes(buffer.getbuffer())
 
 
 def _write_folder(folder: Path, images: NDArray[Any]) -> None:
@@ -83,4 +83,4 @@ def _write_folder(folder: Path, images: NDArray[Any]) -> None:
         if as_pictures:
             Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
         else:
-            np.save(path, image)
+            _saved(path, partial(np.save, arr=image))

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from poleward.data.samples import Layout, arrow_table, numbered_columns
 from poleward.detector.fitting import FEWEST_SAMPLES, Run, fit_model
 from poleward.detector.model import Model
-from poleward.detector.settings import Settings, seed_of
+from poleward.detector.settings import Settings, resolve_device, seed_of
 from poleward.detector.storage import load_model, save_model
 from poleward.errors import SchemaError
 from poleward.records import Ranking
@@ -116,13 +116,17 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
 
         axes : of images, "nhw", "nhwb" or "nbhw"; None to tell them from the shape
         """
-        parameters = self.get_params()
-        parameters.pop("random_state")
-        settings = Settings(**parameters)
-        seed = seed_of(self.random_state)
+        settings, seed = self.settings(), seed_of(self.random_state)
         kind, data = self._samples(X, reset=True, axes=axes)
         self._adopt(fit_model(kind, data, settings, seed, run))
         return self
+
+    def settings(self) -> Settings:
+        """The parameters but random_state, checked without looking at data; SettingError for one not accepted."""
+        settings = Settings(**{name: value for name, value in self.get_params().items() if name != "random_state"})
+        settings.build_objective()
+        resolve_device(settings.device)
+        return settings
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Minus the anomaly score, (n,): higher is more normal."""
@@ -168,7 +172,8 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         OutputError when the folder cannot be written or holds something else.
         """
         self._fitted()
-        save_model(Path(folder), self)
+        place = Path(folder)
+        save_model(place.resolve() if place.is_symlink() else place, self)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> "Detector":

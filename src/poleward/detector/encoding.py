@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from poleward.autoencoder.autoencoder import Autoencoder
 from poleward.records import Encoded, Features
 from poleward.training.loop import to_tensors
+from poleward.training.threads import one_thread_for
 
 CHUNK = {"images": 32, "table": 512}
 """Samples computed at a time."""
@@ -42,7 +43,7 @@ def encode(model: Autoencoder, features: Features, wanted: frozenset[str], devic
     if "observed" in wanted and features.observed is not None:
         fields["observed"] = features.observed.reshape(n, -1)
     if wanted & {"means", "log_variances", "reconstructions"}:
-        with torch.no_grad():
+        with torch.no_grad(), one_thread_for(rows=features.values.ndim == 2):
             posterior = model.posterior(*to_tensors(features, device, dtype))
             fields["means"] = posterior.mean.cpu().numpy()
             fields["log_variances"] = posterior.log_variance.cpu().numpy()

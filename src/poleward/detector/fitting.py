@@ -29,12 +29,13 @@ from poleward.records import Features
 from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import dead_dimensions, require_living, require_spread
 from poleward.training.loop import Plan, supports_half_precision, train
+from poleward.training.threads import one_thread_for
 
 FEWEST_SAMPLES = 4
 """Two to train on, with a neighbour each, and one to calibrate with at the least."""
 
-SAMPLES_FOR_VARIANCE = 2000
-"""Prepared samples from which the variance of each band or column is taken."""
+SAMPLES_FOR_SPREAD = 2000
+"""Prepared samples from which the variance and the limits of each band or column are taken."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,14 @@ class Run:
         """The checkpoint of the run that this identity names; an old state is dropped unless it is to be resumed."""
         if self.checkpoint is None:
             return None
-        checkpoint = Checkpoint(self.checkpoint, identity)
         if not self.resume:
-            checkpoint.remove()
-        return checkpoint
+            self.forget()
+        return Checkpoint(self.checkpoint, identity)
+
+    def forget(self) -> None:
+        """Remove the checkpoint: its model is written, or the run led nowhere."""
+        if self.checkpoint is not None:
+            Checkpoint(self.checkpoint, identity="").remove()
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,10 @@ class Samples:
         """Prepared samples of the given rows."""
         return self.preparation.encode(take(self.data, rows)) if self.prepared is None else self.prepared[rows]
 
+    def loader(self, among: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], Features]:
+        """A function like `load` that counts rows among the given ones."""
+        return lambda rows: self.load(among[rows])
+
     def scores(self, ranker: Ranker, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Scores of the given rows."""
         size = SAMPLES_AT_A_TIME[ranker.kind]
@@ -105,22 +114,22 @@ def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | No
     trained, kept_aside = split(len(data), settings.calibration_share, seed)
     samples = Samples.of(prepare(kind, data, trained, settings), data)
     plan = training_plan(kind, len(trained), settings, seed)
-    variances = block_variances(samples, trained, seed)
+    variances, limits = cell_spread(samples, trained, seed)
     autoencoder = build_autoencoder(samples.preparation, settings, variances, seed)
     identity = f"{data_fingerprint(samples.prints)} {seed} {settings_hash(settings)}"
     checkpoint = run.open_checkpoint(identity)
-    history = train(
-        autoencoder, lambda rows: samples.load(trained[rows]), len(trained), plan, checkpoint, run.on_step, run.stop
-    )
+    with one_thread_for(rows=kind == "table"):
+        history = train(autoencoder, samples.loader(trained), len(trained), plan, checkpoint, run.on_step, run.stop)
 
     ranker, means = index(samples, trained, autoencoder.to(DTYPE[kind]), settings, plan)
     conformal = Conformal(samples.scores(ranker, kept_aside))
-    model = Model(
+    return Model(
         settings=settings,
         preparation=samples.preparation,
         ranker=ranker,
         conformal=conformal,
         calibration_prints=np.sort(samples.prints[kept_aside]),
+        limits=limits,
         island=Island.of(autoencoder.place(torch.from_numpy(means)).numpy()),
         threshold=decide(settings, samples, ranker, trained, conformal),
         history=history,
@@ -136,9 +145,6 @@ def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | No
             "data_fingerprint": data_fingerprint(samples.prints),
         },
     )
-    if checkpoint is not None:
-        checkpoint.remove()
-    return model
 
 
 def split(n_samples: int, calibration_share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -177,12 +183,15 @@ def training_plan(kind: str, n_samples: int, settings: Settings, seed: int) -> P
     )
 
 
-def block_variances(samples: Samples, trained: NDArray[np.int64], seed: int) -> list[float]:
-    """Variance of each numeric block's cells over some of the training samples, unobserved cells at their centre."""
-    some = np.random.default_rng(seed).permutation(trained)[:SAMPLES_FOR_VARIANCE]
+def cell_spread(samples: Samples, trained: NDArray[np.int64], seed: int) -> tuple[list[float], NDArray[np.float64]]:
+    """From some training samples, unobserved cells at their centre: the variance of each numeric block, and the limits
+    (2, columns or bands) between which every column or band lies."""
+    some = np.random.default_rng(seed).permutation(trained)[:SAMPLES_FOR_SPREAD]
     values = samples.load(some).values.astype(np.float64)
-    variances = values.var(axis=(0, *range(2, values.ndim)))
-    return [float(variances[block.start]) for block in samples.preparation.blocks if block.kind == "numeric"]
+    others = (0, *range(2, values.ndim))
+    variances, blocks = values.var(axis=others), samples.preparation.blocks
+    limits = np.stack([values.min(axis=others), values.max(axis=others)])
+    return [float(variances[block.start]) for block in blocks if block.kind == "numeric"], limits
 
 
 def index(
@@ -192,7 +201,7 @@ def index(
     scorer = scorer_for(samples.preparation, settings, autoencoder.objective, plan.seed)
     prints = np.sort(samples.prints[trained])
     ranker = Ranker(samples.preparation.kind, autoencoder, scorer, prints, plan.device)
-    encoded = ranker.encode(lambda rows: samples.load(trained[rows]), len(trained), scorer.learns | {"means"})
+    encoded = ranker.encode(samples.loader(trained), len(trained), scorer.learns | {"means"})
     means = np.asarray(encoded.means)
     require_living(means)
     scorer.fit(encoded)

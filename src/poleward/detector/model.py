@@ -25,6 +25,7 @@ class Model:
     """Everything that fitting learned.
 
     calibration_prints : sorted content fingerprints of the samples kept aside for calibration
+    limits : (2, columns or bands) lowest and highest prepared values in training; what is decoded stays between them
     threshold : a sample is an anomaly when its score is above this
     history : training curves, one value per epoch
     facts : what the data were, plain JSON values
@@ -35,6 +36,7 @@ class Model:
     ranker: Ranker
     conformal: Conformal
     calibration_prints: NDArray[np.uint64]
+    limits: NDArray[np.float64]
     island: Island
     threshold: float
     history: dict[str, list[float]]
@@ -77,7 +79,7 @@ class Model:
         return features, np.asarray(encoded.reconstructions).reshape(features.values.shape)
 
     def decode(self, codes: NDArray[np.floating[Any]]) -> Any:
-        """Raw samples expected of codes (n, k)."""
+        """Raw samples expected of codes (n, k), within the limits of the training data."""
         autoencoder = self.ranker.autoencoder
         if codes.ndim != 2 or codes.shape[1] != autoencoder.n_latent:
             raise SchemaError(f"codes have shape {codes.shape}; this model's have shape (n, {autoencoder.n_latent})")
@@ -87,7 +89,9 @@ class Model:
             for rows, count in padded_chunks(len(codes), CHUNK[self.kind]):
                 z = autoencoder.place(torch.as_tensor(codes[rows], dtype=dtype).to(self.ranker.device))
                 parts.append(autoencoder.reconstruct(z)[:count].cpu().numpy())
-        return self.preparation.decode(np.concatenate(parts))
+        values = np.concatenate(parts)
+        low, high = (limit.reshape(-1, *[1] * (values.ndim - 2)) for limit in self.limits)
+        return self.preparation.decode(np.clip(values, low, high))
 
     def sample(self, n: int, seed: int) -> Any:
         """n new raw samples, decoded from codes of the latent island."""

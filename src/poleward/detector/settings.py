@@ -73,13 +73,11 @@ class Settings:
             value = getattr(self, name)
             if value not in choices and not (value is None and name in OPTIONAL):
                 raise SettingError(f"{name} = {value!r}: choose one of {', '.join(choices)}")
-        for name, (low, high, accepted) in BOUNDS.items():
+        for name in BOUNDS:
             value = getattr(self, name)
-            if value is None and name in OPTIONAL:
-                continue
-            if not is_number(value, whole=name in WHOLE) or not low <= value <= high:
-                raise SettingError(f"{name} = {value!r}: accepted is {accepted}")
-            self._keep(name, int(value) if name in WHOLE else float(value))
+            if value is not None or name not in OPTIONAL:
+                require_within_bounds(name, value)
+                self._keep(name, int(value) if name in WHOLE else float(value))
         if self.nodata is not None:
             if not is_number(self.nodata, whole=False):
                 raise SettingError(f"nodata = {self.nodata!r}: accepted is None or a number")
@@ -105,6 +103,13 @@ class Settings:
         steps = max(1, round(n_samples / self.batch_size))
         low, high = EPOCHS[kind]
         return min(max(round(TRAINING_STEPS[kind] / steps), low), high)
+
+
+def require_within_bounds(name: str, value: Any) -> None:
+    """SettingError for a number that the named setting does not accept."""
+    low, high, accepted = BOUNDS[name]
+    if not is_number(value, whole=name in WHOLE) or not low <= value <= high:
+        raise SettingError(f"{name} = {value!r}: accepted is {accepted}")
 
 
 def is_number(value: Any, whole: bool) -> bool:

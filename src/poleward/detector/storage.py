@@ -46,6 +46,7 @@ def save_model(folder: Path, detector: "Detector") -> None:
         "prints.trained": ranker.trained_prints,
         "prints.calibration": model.calibration_prints,
         "calibration.scores": model.conformal.scores,
+        "limits": model.limits,
         "island.mean": model.island.mean,
         "island.root": model.island.root,
     } | {f"scorer.{name}": array for name, array in ranker.scorer.arrays().items()}
@@ -118,6 +119,7 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
         ),
         conformal=Conformal(arrays["calibration.scores"]),
         calibration_prints=arrays["prints.calibration"],
+        limits=arrays["limits"],
         island=Island(arrays["island.mean"], arrays["island.root"]),
         threshold=float(manifest["threshold"]),
         history=manifest["history"],

@@ -162,7 +162,7 @@ class _Cosines(torch.autograd.Function):
     def forward(ctx: Any, points: Tensor, eps: float) -> Tensor:
         unit, scale = _scaled(points, least=math.sqrt(eps))
         inverse_tail = _tail_sums(unit.square()).add_((math.sqrt(eps) / scale).square()).rsqrt_()
-        if eps == 0:
+        if eps == 0 or points.dtype == torch.float64:  # beside a huge point, eps / scale^2 is 0 too
             inverse_tail.nan_to_num_(posinf=0.0)  # a vanishing tail carries no angle and no gradient
         c = unit * inverse_tail
         ctx.save_for_backward(unit, scale, inverse_tail, c)
