@@ -62,6 +62,13 @@ class Encoded:
     log_variances: NDArray[np.floating[Any]] | None = None
     reconstructions: NDArray[np.floating[Any]] | None = None
 
+    def __len__(self) -> int:
+        return max((len(array) for array in vars(self).values() if array is not None), default=0)
+
+    def take(self, rows: Any) -> "Encoded":
+        """The given samples."""
+        return Encoded(**{name: array[rows] for name, array in vars(self).items() if array is not None})
+
 
 @dataclass(frozen=True)
 class Ranking:

@@ -3,7 +3,7 @@ import pytest
 
 from poleward.errors import SettingError
 from poleward.records import Encoded
-from poleward.scoring.catalogue import SCORERS, build_scorer
+from poleward.scoring.catalogue import SCORERS, Circumstances, build_scorer
 from poleward.scoring.scorer import Scorer
 
 every_scorer = pytest.mark.parametrize("name", SCORERS)
@@ -23,7 +23,7 @@ def encoded(n, seed, wanted, gaps=False):
 
 
 def build(name):
-    return build_scorer(name, n_neighbors=3, seed=0, weight=2.0)
+    return build_scorer(name, Circumstances(n_neighbors=3, seed=0, weight=2.0))
 
 
 def fitted(name, gaps=False):
@@ -89,7 +89,7 @@ def test_what_it_learns_from_is_among_what_it_needs(name):
 
 @pytest.mark.parametrize("name", ["knn", "knn-sphere", "knn-whitened", "input-knn", "input-knn-whitened"])
 def test_the_number_of_neighbours_reaches_the_scorer(name):
-    few, many = (build_scorer(name, k, seed=0, weight=1.0) for k in (1, 20))
+    few, many = (build_scorer(name, Circumstances(k, 0, 1.0)) for k in (1, 20))
     for scorer in (few, many):
         scorer.fit(encoded(80, 0, scorer.learns))
     assert (score(many) > score(few)).all()
@@ -97,18 +97,18 @@ def test_the_number_of_neighbours_reaches_the_scorer(name):
 
 @pytest.mark.parametrize("name", ["isolation-forest", "input-isolation-forest"])
 def test_the_seed_reaches_the_forest(name):
-    one, other = (build_scorer(name, 3, seed=seed, weight=1.0) for seed in (0, 1))
+    one, other = (build_scorer(name, Circumstances(3, seed, 1.0)) for seed in (0, 1))
     for scorer in (one, other):
         scorer.fit(encoded(80, 0, scorer.learns))
     assert not np.array_equal(score(one), score(other))
 
 
 def test_the_weight_reaches_the_norm_score():
-    light, heavy = (build_scorer("norm", 3, 0, weight) for weight in (0.0, 1.0))
+    light, heavy = (build_scorer("norm", Circumstances(3, 0, weight)) for weight in (0.0, 1.0))
     norms = np.sqrt(np.square(encoded(30, 1, {"means", "inputs", "reconstructions"}).means).mean(axis=1))
     assert score(heavy) - score(light) == pytest.approx(norms)
 
 
 def test_an_unknown_scorer_is_named_with_the_known_ones():
-    with pytest.raises(SettingError, match="scorer 'lof' is unknown; choose one of knn, knn-sphere"):
-        build_scorer("lof", 3, 0, 1.0)
+    with pytest.raises(SettingError, match="scorer 'lof' is unknown; choose one of fused, knn"):
+        build_scorer("lof", Circumstances(3, 0, 1.0))

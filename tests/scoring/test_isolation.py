@@ -59,3 +59,18 @@ def test_the_prepared_input_can_be_searched_too():
     scorer = Isolation("inputs", 0).fit(Encoded(inputs=points))
     assert scorer.needs == scorer.learns == {"inputs"}
     assert np.array_equal(scorer.score(Encoded(inputs=points), np.zeros(300, bool)), scores(points, points))
+
+
+def test_a_value_at_the_threshold_goes_left():
+    stump = {
+        "roots": np.array([0]),
+        "left": np.array([1, -1, -1]),
+        "right": np.array([2, -1, -1]),
+        "feature": np.array([0, -2, -2]),
+        "threshold": np.array([0.5, -2.0, -2.0]),
+        "length": np.array([0.0, 1.0, 3.0]),
+        "scale": np.array([1.0]),
+    }
+    scorer = Isolation("means").restore(stump)
+    found = scorer.score(Encoded(means=np.array([[0.25], [0.5], [0.75]])), np.zeros(3, bool))
+    assert found.tolist() == [0.5, 0.5, 0.125]

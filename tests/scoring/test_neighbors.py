@@ -55,6 +55,17 @@ def test_distances_are_those_of_brute_force(points, k):
     assert np.allclose(found, brute_force(points, queries, k), rtol=1e-12, atol=0)
 
 
+def test_of_two_points_that_rounding_cannot_tell_apart_the_nearer_is_found():
+    queries = 30 * normal(100, 64)
+    near, nearly_as_near = normal(2, 100, 64, seed=1)
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    nearly_as_near /= np.linalg.norm(nearly_as_near, axis=1, keepdims=True) / 1.00002
+    points = np.concatenate([queries + near, queries + nearly_as_near]).astype(np.float32)
+    queries = queries.astype(np.float32)
+    found = ExactIndex(points).distances(queries, 1)
+    assert np.allclose(found, brute_force(points, queries, 1), rtol=1e-12)
+
+
 @every_cloud
 def test_stored_points_find_themselves_at_distance_zero(points):
     assert not ExactIndex(points).distances(points, 1).any()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poleward.cli.evaluate import rows_of
+from poleward.cli.fit import require_writable
 from poleward.cli.options import Device
 from poleward.cli.report import TYPICAL, WORST, contents
 from poleward.cli.terminal import progress, say, stop_on_interrupt, table
@@ -26,6 +27,7 @@ def demo(
     """Train on normal images, rank others with oddities among them, and write a report: the whole way in minutes."""
     import numpy as np
 
+    from poleward.artifact.folder import require_replaceable
     from poleward.data.digits import load_digits_task
     from poleward.data.galaxies import galaxy_task
     from poleward.data.rankings import RankingWriter
@@ -40,14 +42,17 @@ def demo(
     tasks: dict[str, Callable[..., "Task"]] = {"galaxies": galaxy_task, "digits": load_digits_task}
     if data not in tasks:
         raise SettingError(f"--data is {data!r}; choose one of {', '.join(tasks)}")
+    detector = Detector(epochs=epochs, random_state=seed, device=device)
+    detector.settings()
+    require_replaceable(out / "model")
+    require_writable(out / "model")
     task = tasks[data](seed=seed)
     say(
         f"{len(task.train):,} normal {data} to learn from; {len(task.test):,} to rank, {int(task.is_odd.sum()):,}"
         f" of them odd"
     )
-    detector = Detector(epochs=epochs, random_state=seed, device=device)
     with progress("training") as on_step, stop_on_interrupt() as stop:
-        detector.fit_under(task.train, Run(on_step=on_step, stop=stop))
+        detector.fit_under(task.train, Run(on_step=on_step, stop=stop), axes="nhwb")
     detector.save(out / "model")
     ids = [f"{row:05d}" for row in range(len(task.test))]
     ranking = detector.rank(task.test, ids)

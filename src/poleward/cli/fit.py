@@ -26,8 +26,8 @@ def fit(
     scorer: Annotated[
         str | None,
         typer.Option(
-            help="knn, knn-sphere, knn-whitened, isolation-forest, reconstruction, norm, input-knn, input-knn-whitened"
-            " or input-isolation-forest.",
+            help="fused, knn, knn-sphere, knn-whitened, isolation-forest, reconstruction, norm, input-knn,"
+            " input-knn-whitened or input-isolation-forest.",
             rich_help_panel=LEARNING,
         ),
     ] = None,

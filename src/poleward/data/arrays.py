@@ -137,7 +137,7 @@ def _mapped(path: Path) -> Stack:
 
 
 def _archived(path: Path, wanted: str | None) -> Stack:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # np.load leaves a damaged file open
         shapes = _headers(archive)
         name = _chosen(shapes, wanted, path)
         array = archive[name]

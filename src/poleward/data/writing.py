@@ -30,8 +30,7 @@ def write_samples(path: Path, data: NDArray[Any] | pa.Table) -> None:
     """Write rows or images in the form that the path's ending says.
 
     A table goes to .csv or .parquet. Images (n, height, width, bands) go to .npy, to .npz (array ``X``), or, without
-    an ending, to
-    a folder: one PNG each for 8-bit images of 1, 3 or 4 bands, else one .npy each.
+    an ending, to a folder: one PNG each for 8-bit images of 1, 3 or 4 bands, else one .npy each.
 
     Errors
     ------
@@ -63,7 +62,8 @@ def _write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         write(place / path.name)
         (place / path.name).replace(path)
     except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{path}: writing failed ({error}); nothing was left behind") from error
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise OutputError(f"{path}: writing failed ({reason}); nothing was left behind") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -8,7 +8,7 @@ from poleward.data.preparation import Preparation
 from poleward.detector.settings import Settings
 from poleward.errors import SettingError
 from poleward.objectives.objective import Objective
-from poleward.scoring.catalogue import build_scorer
+from poleward.scoring.catalogue import Circumstances, build_scorer
 from poleward.scoring.scorer import Scorer
 
 
@@ -37,4 +37,4 @@ def scorer_for(preparation: Preparation, settings: Settings, objective: Objectiv
     """The scorer asked for, not yet fitted."""
     n_latent = settings.latent_dimensions(preparation.kind)
     weight = objective.relative_weight(prod(preparation.shape), n_latent)
-    return build_scorer(settings.scorer, settings.n_neighbors, seed, weight)
+    return build_scorer(settings.scorer, Circumstances(settings.n_neighbors, seed, weight, objective.spherical))

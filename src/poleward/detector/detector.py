@@ -31,7 +31,8 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
     Parameters
     ----------
     objective : "compressed", "compressed-half", "vmf", "variational", "moments", "norm" or "autoencoder"
-    scorer : "knn", "knn-sphere", "knn-whitened", "isolation-forest" on the latent means; "reconstruction", "norm";
+    scorer : "fused" (latent neighbours, reconstruction and whitened input together); "knn", "knn-sphere",
+        "knn-whitened", "isolation-forest" on the latent means; "reconstruction", "norm";
         "input-knn", "input-knn-whitened", "input-isolation-forest" on the prepared input
     n_latent : at least 2; None for 128 (images) or 32 (tables)
     epochs : at least 1; None for about 300 (images) or 2,000 (tables) steps, up to 100 epochs
@@ -69,7 +70,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
     def __init__(
         self,
         objective: str = "compressed",
-        scorer: str = "knn",
+        scorer: str = "fused",
         n_latent: int | None = None,
         epochs: int | None = None,
         *,

@@ -18,9 +18,8 @@ N_NEIGHBORS = 3
 class KNearest(Scorer):
     """score(x) = 1/k sum of the Euclidean distances to the k nearest training samples.
 
-    A sample that was trained on has itself at distance 0 in the index; that one is left out, so its score is what it
-    would
-    be had only this copy been left out.
+    A sample that was trained on has itself at distance 0 in the index; that one is left out, so its score is
+    what it would be had this copy been left out.
 
     Parameters
     ----------
@@ -34,23 +33,26 @@ class KNearest(Scorer):
         self.view = view
         self.n_neighbors = n_neighbors
         self.index: ExactIndex
-        masked = field == "inputs" and type(view) is Plain
-        self.needs = frozenset({field, "observed"} if masked else {field})
+        self.masked = field == "inputs" and type(view) is Plain  # any other view fills gaps with the centre
+        self.needs = frozenset({field, "observed"} if self.masked else {field})
         self.learns = self.needs
 
     def fit(self, encoded: Encoded) -> "KNearest":
         """Store the training samples' points."""
         points = getattr(encoded, self.field)
         self.view.fit(points)
-        self.index = ExactIndex(self.view(points), encoded.observed)
+        self.index = ExactIndex(self.view(points), self._observed(encoded))
         return self
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Mean distances (n,), in prepared or latent units."""
         k = max(1, min(self.n_neighbors, len(self.index) - 1))
         depth = min(k + 1, len(self.index))
-        distances = self.index.distances(self.view(getattr(encoded, self.field)), depth, encoded.observed)
+        distances = self.index.distances(self.view(getattr(encoded, self.field)), depth, self._observed(encoded))
         return np.where(trained_on, distances[:, -k:].mean(axis=1), distances[:, :k].mean(axis=1))
+
+    def _observed(self, encoded: Encoded) -> NDArray[np.bool_] | None:
+        return encoded.observed if self.masked else None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Stored points, their mask, and the view's own."""

@@ -1,0 +1,160 @@
+import itertools
+import os
+import pty
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from poleward.cli import fit as fit_file
+from poleward.data.rankings import read_ranking
+from poleward.detector.model import Model
+
+TRAIN = ("--n-latent", "3", "--epochs", "4", "--batch-size", "10")
+
+INTERRUPTED_AT_STEP_5 = """
+import os, signal
+from contextlib import contextmanager
+from poleward.cli import fit
+from poleward.cli.app import main
+
+@contextmanager
+def progress(what):
+    yield lambda done, total: os.kill(os.getpid(), signal.SIGINT) if done == 5 else None
+
+fit.progress = progress
+main()
+"""
+
+
+def weights(folder):
+    return (folder / "weights.safetensors").read_bytes()
+
+
+def test_control_c_leaves_a_checkpoint_and_resuming_ends_with_the_same_weights(poleward, sources, here):
+    words = ["fit", sources / "images", *TRAIN]
+    command = [sys.executable, "-c", INTERRUPTED_AT_STEP_5, *words, "--out", "m"]
+    stopped = subprocess.run(command, capture_output=True, text=True)
+    assert stopped.returncode == 130
+    assert stopped.stdout == ""
+    assert stopped.stderr == "poleward: stopped in epoch 2; the state lies in m.checkpoint, go on with --resume\n"
+    assert here() == ["m.checkpoint"]
+    assert poleward(*words, "--out", "m", "--resume").code == 0
+    assert here() == ["m"]
+    assert poleward(*words, "--out", "whole").code == 0
+    assert weights(here / "m") == weights(here / "whole")
+
+
+def test_control_c_from_a_terminal_stops_a_long_training(sources, here):
+    main, terminal = pty.openpty()
+    words = ["fit", sources / "table.csv", "--out", "m", "--exclude", "name,odd", "--epochs", "100000"]
+    program = [sys.executable, "-c", "from poleward.cli.app import main; main()", *words]
+    running = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=terminal)
+    os.close(terminal)
+    seen = b""
+    while b"/100000" not in seen:
+        seen += os.read(main, 4096)
+    running.send_signal(signal.SIGINT)
+    said = everything(main)
+    assert running.wait() == 130
+    assert b"poleward: stopped in epoch" in said
+    assert here() == ["m.checkpoint"]
+
+
+def everything(descriptor):
+    """All that a terminal still gets; it ends in an error when the program at its other end is gone."""
+    parts = []
+    try:
+        while part := os.read(descriptor, 4096):
+            parts.append(part)
+    except OSError:
+        pass
+    os.close(descriptor)
+    return b"".join(parts)
+
+
+def stopping_after(n_steps):
+    @contextmanager
+    def stop_on_interrupt():
+        steps = itertools.count()
+        yield lambda: next(steps) >= n_steps
+
+    return stop_on_interrupt
+
+
+def test_a_training_stopped_many_times_ends_with_the_same_weights(poleward, sources, here, monkeypatch):
+    words = ["fit", sources / "table.csv", "--exclude", "name,odd", *TRAIN]
+    codes = []
+    with monkeypatch.context() as impatient:
+        impatient.setattr(fit_file, "stop_on_interrupt", stopping_after(15))
+        while not codes or codes[-1] == 130:
+            codes.append(poleward(*words, "--out", "m", "--resume").code)
+    assert codes == [130, 130, 0]  # 44 steps, 15 at a time
+    poleward(*words, "--out", "whole")
+    assert weights(here / "m") == weights(here / "whole")
+    assert here() == ["m", "whole"]
+
+
+def test_a_checkpoint_of_another_run_is_refused(poleward, refused, sources, here, monkeypatch):
+    words = ["fit", sources / "images", *TRAIN, "--out", "m"]
+    with monkeypatch.context() as impatient:
+        impatient.setattr(fit_file, "stop_on_interrupt", stopping_after(5))
+        assert poleward(*words).code == 130
+    for other in (["--objective", "vmf"], ["--seed", "1"], ["--limit", "20"]):
+        line = refused(*words, *other, "--resume")
+        assert "m.checkpoint: this checkpoint belongs to a run on other data or with other settings" in line
+    assert here() == ["m.checkpoint"]
+
+
+def test_a_new_run_does_not_go_on_from_an_old_checkpoint(poleward, sources, here, monkeypatch):
+    words = ["fit", sources / "images", *TRAIN]
+    with monkeypatch.context() as impatient:
+        impatient.setattr(fit_file, "stop_on_interrupt", stopping_after(5))
+        poleward(*words, "--out", "m", "--seed", 1)
+    assert poleward(*words, "--out", "m").code == 0
+    assert here() == ["m"]
+
+
+def test_resuming_without_a_checkpoint_starts_at_the_start(poleward, sources, here):
+    assert poleward("fit", sources / "images", *TRAIN, "--out", "m", "--resume").code == 0
+
+
+def test_an_interrupted_ranking_leaves_nothing(poleward, sources, models, here, monkeypatch):
+    def rank(*words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Model, "rank", rank)
+    for words in (["score", "--out", "s.csv"], ["score", "--out", "s.parquet"], ["report", "--out", "r.html"]):
+        done = poleward(words[0], models / "images", sources / "images", *words[1:])
+        assert (done.code, done.out) == (130, "")
+        assert here() == []
+
+
+def test_an_interrupted_ranking_leaves_the_old_one(poleward, sources, models, here, monkeypatch):
+    poleward("score", models / "images", sources / "images", "--out", "s.csv", "--limit", 3)
+
+    def rank(*words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Model, "rank", rank)
+    assert poleward("score", models / "images", sources / "images", "--out", "s.csv").code == 130
+    assert len(read_ranking("s.csv").id) == 3
+
+
+def test_the_signal_is_given_back_after_training(poleward, sources, here):
+    before = signal.getsignal(signal.SIGINT)
+    poleward("fit", sources / "images", *TRAIN, "--out", "m")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_second_control_c_stops_at_once():
+    from poleward.cli.terminal import stop_on_interrupt
+
+    with stop_on_interrupt() as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
