@@ -4,13 +4,16 @@ The fixture ``refused`` checks line and code.
 """
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import jaxtyping
 import numpy as np
 import pytest
 from PIL import Image
 
+from poleward.cli import score
 from poleward.training import collapse
 
 QUICK = ("--epochs", 1, "--n-latent", 3)
@@ -155,6 +158,12 @@ def test_images_without_one_measured_pixel(refused, here):
     assert "band 1" in refused("fit", "x.npy", *FIT)
 
 
+def test_a_file_name_that_no_ranking_can_hold(refused, write_images, here):
+    folder = write_images(here / "images", n=6)
+    Path(os.fsdecode(b"images/07\xff.png")).write_bytes((folder / "00.png").read_bytes())
+    assert r"the file name '07\udcff.png' is not UTF-8 text; rename the file" in refused("fit", "images", *FIT)
+
+
 # ---- tables
 
 
@@ -194,6 +203,17 @@ def test_text_where_the_model_reads_numbers_is_told_by_column_and_row(refused, m
     line = refused("score", models / "table", rows(*lines), "--out", "s.csv")
     assert "column 'b', row 2: 'two' found where the model reads numbers" in line
     assert here() == ["t.csv"]
+
+
+def test_a_faulty_cell_far_down_is_told_by_the_sample_that_it_is_counted_from(
+    refused, models, write_table, here, monkeypatch
+):
+    monkeypatch.setattr(score, "ROWS_AT_A_TIME", {"images": 10, "table": 10})
+    lines = write_table(here / "t.csv").read_text().splitlines()
+    lines[25] = "x,1,two,red,2024-01-01,true,0"
+    (here / "t.csv").write_text("\n".join(lines) + "\n")
+    line = refused("score", models / "table", "t.csv", "--out", "s.csv", "--id-column", "name")
+    assert line.startswith("poleward: from sample r20 on, column 'b', row 5: 'two' found")
 
 
 @pytest.mark.parametrize(
@@ -355,11 +375,6 @@ def test_a_checkpoint_is_no_model(refused, sources, model):
 # ---- outputs
 
 
-def below_a_file(here, name):
-    (here / "file").touch()
-    return here / "file" / name
-
-
 @pytest.mark.parametrize("place", ["file/x", "/proc/x"])
 def test_a_place_that_cannot_be_written(refused, sources, models, here, place):
     (here / "file").touch()
@@ -397,6 +412,12 @@ def test_a_folder_in_the_place_of_a_file(refused, sources, models, here, command
     source = [] if command == "sample" else [sources / "images"]
     assert "is a folder" in refused(command, models / "images", *source, "--out", out)
     assert here() == [out]
+
+
+def test_a_ranking_in_the_place_of_its_source(refused, models, write_table, here):
+    before = write_table(here / "t.csv").read_bytes()
+    assert "t.csv: is the source itself" in refused("score", models / "table", "t.csv", "--out", "t.csv")
+    assert (here / "t.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize("out", ["s.txt", "s", "s.csv.gz"])

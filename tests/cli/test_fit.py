@@ -44,7 +44,8 @@ def test_every_scorer_ranks_images_and_tables(poleward, sources, here, scorer):
 
 def test_an_array_file_gives_the_model_that_its_array_gives(poleward, sources, here):
     poleward("fit", sources / "arrays.npz", "--out", "m", "--seed", 5, *QUICK)
-    images = np.load(sources / "arrays.npz")["X"]
+    with np.load(sources / "arrays.npz") as held:
+        images = held["X"]
     detector = Detector(epochs=1, n_latent=3, random_state=5).fit(images)
     assert np.array_equal(Detector.load("m").score_samples(images), detector.score_samples(images))
 

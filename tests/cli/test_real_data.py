@@ -58,9 +58,9 @@ def test_an_array_file_holds_its_own_truth(poleward, shared, here, name):
     path = shared(f"data/adbench/Classical/{name}.npz")
     assert poleward("fit", path, "--out", "m", "--where", "y=0", "--scorer", "input-knn", *QUICK).code == 0
     found = figures(poleward, "m", path)
-    held = np.load(path)
-    detector = Detector.load("m")
+    with np.load(path) as held:
+        X, y = held["X"], held["y"]
     with pytest.warns(UserWarning, match="does not have valid feature names"):
-        scores = -detector.score_samples(held["X"])
-    assert found["auroc"] == evaluate(held["y"] == 1, scores).auroc
+        scores = -Detector.load("m").score_samples(X)
+    assert found["auroc"] == evaluate(y == 1, scores).auroc
     assert found["auroc"] > 0.8

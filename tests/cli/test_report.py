@@ -1,3 +1,4 @@
+import json
 import re
 from html.parser import HTMLParser
 
@@ -19,11 +20,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append(data)
-
-
-@pytest.fixture(scope="module")
-def no_words():
-    return []
 
 
 def page(poleward, here, *words):
@@ -59,7 +55,8 @@ def test_a_cell_that_is_markup_is_text_on_the_page(poleward, here):
 
 def test_the_page_says_what_was_trained_on_what(poleward, sources, models, here):
     said = " ".join("".join(Page(page(poleward, here, models / "images", sources / "images")).texts).split())
-    for words in ("images, 41 images", "compressed", "knn", "3, of which 0 dead"):
+    scorer = json.loads((models / "images" / "manifest.json").read_text())["settings"]["scorer"]
+    for words in ("images, 41 images", "compressed", scorer, "3, of which 0 dead"):
         assert words in said
 
 

@@ -9,8 +9,11 @@ from PIL import Image
 def test_new_images_go_to_an_array_file(poleward, models, here, ending):
     done = poleward("sample", models / "images", "-n", 5, "--out", f"new.{ending}")
     assert (done.code, done.out) == (0, f"5 new samples lie in new.{ending}\n")
-    held = np.load(here / f"new.{ending}")
-    images = held if ending == "npy" else held["X"]
+    if ending == "npy":
+        images = np.load(here / "new.npy")
+    else:
+        with np.load(here / "new.npz") as held:
+            images = held["X"]
     assert (images.shape, images.dtype) == ((5, 8, 6, 3), np.uint8)
 
 

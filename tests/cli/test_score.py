@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from poleward.cli import score
 from poleward.data.rankings import read_ranking
 from poleward.detector.detector import Detector
 
@@ -62,6 +63,15 @@ def test_a_score_does_not_depend_on_what_else_is_scored(poleward, sources, model
     poleward("score", models / "images", sources / "images", "--out", "all.csv")
     poleward("score", models / "images", sources / "images", "--out", "one.csv", "--where", "id=07.png")
     assert read_ranking("one.csv").score[0] == read_ranking("all.csv").score[7]
+
+
+@pytest.mark.parametrize("source", ["images", "table.csv"])
+def test_in_how_many_pieces_a_source_is_read_does_not_matter(poleward, sources, models, here, monkeypatch, source):
+    model = models / source.removesuffix(".csv")
+    poleward("score", model, sources / source, "--out", "whole.csv")
+    monkeypatch.setattr(score, "ROWS_AT_A_TIME", {"images": 7, "table": 7})
+    poleward("score", model, sources / source, "--out", "pieces.csv")
+    assert (here / "whole.csv").read_bytes() == (here / "pieces.csv").read_bytes()
 
 
 def test_alpha_is_the_level_of_the_decision(poleward, sources, models, here):

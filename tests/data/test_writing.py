@@ -62,11 +62,17 @@ def test_a_table_goes_to_csv(tmp_path):
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.NPZ"])
 def test_images_go_to_an_array_file_in_their_depth(tmp_path, name, dtype):
     write_samples(tmp_path / name, images(2, dtype))
-    held = np.load(tmp_path / name)
-    array = held if name == "x.npy" else held["X"]
+    array = array_in(tmp_path / name)
     assert array.dtype == dtype
     assert np.array_equal(array, images(2, dtype))
     assert names_in(tmp_path) == [name]
+
+
+def array_in(path):
+    if path.suffix == ".npy":
+        return np.load(path)
+    with np.load(path) as held:
+        return held["X"]
 
 
 @pytest.mark.parametrize(("bands", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])

@@ -34,7 +34,7 @@ def quick(**settings):
     [
         {},
         {"objective": "variational", "scorer": "reconstruction", "contamination": 0.1},
-        {"objective": "norm", "scorer": "input-isolation-forest"},
+        {"objective": "norm", "scorer": "norm"},
     ],
     ids=str,
 )

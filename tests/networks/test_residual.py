@@ -134,7 +134,7 @@ def test_the_stem_and_the_first_layer_of_the_decoder_bend_with_slope_a_fifth():
     ):
         seen = []
         following = network.blocks[0] if norm == "stem_norm" else network.first
-        getattr(network, norm).register_forward_hook(lambda module, args, out, seen=seen: seen.append(out))
+        getattr(network, norm).register_forward_hook(lambda module, args, out, seen=seen: seen.append(out.clone()))
         following.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0]))
         network(sample)
         bent = torch.where(seen[0] > 0, seen[0], 0.2 * seen[0])

@@ -194,8 +194,8 @@ def test_batches_are_a_partition_into_sizes_that_differ_by_at_most_one(n_samples
     batches = epoch_batches(n_samples, batch_size, seed=0, epoch=epoch)
     sizes = [len(batch) for batch in batches]
     assert sorted(np.concatenate(batches)) == list(range(n_samples))
-    assert max(sizes) - min(sizes) <= 1 and max(sizes) <= batch_size
-    assert len(batches) == math.ceil(n_samples / batch_size)
+    assert max(sizes) - min(sizes) <= 1 and max(sizes) <= max(batch_size, 3)
+    assert len(batches) == max(1, min(math.ceil(n_samples / batch_size), n_samples // 2))
 
 
 def test_each_epoch_has_its_own_order():
@@ -298,3 +298,8 @@ def test_the_state_on_disk_is_plain_json_and_tensors(tmp_path):
     assert {file.name for file in (tmp_path / "c").iterdir()} == {"manifest.json", "weights.safetensors"}
     progress = json.loads((tmp_path / "c" / "manifest.json").read_text())["progress"]
     assert (progress["epoch"], progress["step"], len(progress["history"]["loss"])) == (1, 1, 1)
+
+
+def test_no_batch_has_a_single_sample():
+    assert [len(batch) for batch in epoch_batches(5, batch_size=1, seed=0, epoch=0)] == [3, 2]
+    assert [len(batch) for batch in epoch_batches(5, batch_size=2, seed=0, epoch=0)] == [3, 2]

@@ -8,6 +8,7 @@ import typer
 
 from poleward.cli.options import Alpha, Config, Device, Model, SourceOptions, SourcePath
 from poleward.cli.terminal import progress, report_skipped, say
+from poleward.errors import OutputError, SourceError
 
 if TYPE_CHECKING:
     from poleward.data.source import Batch, Source
@@ -31,6 +32,8 @@ def score(
     from poleward.data.rankings import RankingWriter
     from poleward.detector.detector import Detector
 
+    if out.exists() and source.exists() and out.samefile(source):
+        raise OutputError(f"{out}: is the source itself; choose another --out")
     with RankingWriter(out) as writer:
         detector = Detector.load(model, device)
         opened = options.as_trained(detector.model_.facts).open(source)
@@ -52,6 +55,10 @@ def ranked(detector: "Detector", source: "Source", alpha: float | None) -> Itera
     done, total = 0, source.count()
     with progress("ranking") as advance:
         for batch in source.batches(ROWS_AT_A_TIME[source.kind]):
-            yield batch, detector.model_.rank(detector.raw(batch.data), batch.ids, alpha)
+            try:
+                ranking = detector.model_.rank(detector.raw(batch.data), batch.ids, alpha)
+            except SourceError as error:  # rows are counted within a batch
+                raise type(error)(f"from sample {batch.ids[0]} on, {error}" if done else str(error)) from error
+            yield batch, ranking
             done += len(batch.ids)
             advance(done, total)

@@ -101,6 +101,9 @@ def _picture_paths(folder: Path) -> list[str]:
         kinds = Counter(Path(name).suffix or "no ending" for name in seen if (folder / name).is_file())
         found = ", ".join(f"{times} with {kind}" for kind, times in kinds.most_common(5)) or "no file at all"
         raise SourceError(f"{folder}: holds no image ({found}); accepted are {', '.join(SUFFIXES)}")
+    for name in ids:
+        if name.encode(errors="replace").decode() != name:  # an id is written into rankings and pages
+            raise SourceError(f"{folder}: the file name {name!a} is not UTF-8 text; rename the file")
     return ids
 
 

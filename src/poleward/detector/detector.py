@@ -35,7 +35,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         "knn-whitened", "isolation-forest" on the latent means; "reconstruction", "norm";
         "input-knn", "input-knn-whitened", "input-isolation-forest" on the prepared input
     n_latent : at least 2; None for 128 (images) or 32 (tables)
-    epochs : at least 1; None for about 300 (images) or 2,000 (tables) steps, up to 100 epochs
+    epochs : at least 1; None for about 200 (images) or 2,000 (tables) steps, up to 100 epochs
     batch_size : at least 1; fewer samples make one batch
     learning_rate : above 0, of Adam; decays to 0 along half a cosine
     weight : at least 0, of the objective's regulariser beside the reconstruction; None for the objective's own

@@ -17,7 +17,7 @@ from poleward.scoring.catalogue import SCORERS
 LATENT_DIMENSIONS = {"images": 128, "table": 32}
 """Default n_latent; 128 is the published one for images."""
 
-TRAINING_STEPS = {"images": 300, "table": 2000}
+TRAINING_STEPS = {"images": 200, "table": 2000}
 """The default number of epochs is the one that comes near this many steps, within the bounds below."""
 
 EPOCHS = {"images": (10, 100), "table": (20, 100)}
@@ -97,7 +97,7 @@ class Settings:
         return self.n_latent or LATENT_DIMENSIONS[kind]
 
     def epochs_for(self, kind: str, n_samples: int) -> int:
-        """Number of epochs, or the default: near 300 steps for images and 2,000 for tables."""
+        """Number of epochs, or the default: near 200 steps for images and 2,000 for tables."""
         if self.epochs is not None:
             return self.epochs
         steps = max(1, round(n_samples / self.batch_size))

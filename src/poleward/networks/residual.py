@@ -57,8 +57,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, width_in, h, w) -> (batch, width_out, h, w)."""
-        inner = nn.functional.leaky_relu(self.bn1(self.conv1(x)), NEGATIVE_SLOPE)
-        return nn.functional.leaky_relu(self.bn2(self.conv2(inner)) + self.skip(x), NEGATIVE_SLOPE)
+        inner = nn.functional.leaky_relu(self.bn1(self.conv1(x)), NEGATIVE_SLOPE, inplace=True)
+        return nn.functional.leaky_relu(self.bn2(self.conv2(inner)) + self.skip(x), NEGATIVE_SLOPE, inplace=True)
 
 
 class ResidualEncoder(nn.Module):
@@ -76,7 +76,7 @@ class ResidualEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """One image at a time in evaluation mode; images see each other only through batch statistics in training."""
-        x = nn.functional.leaky_relu(self.stem_norm(self.stem(x)), NEGATIVE_SLOPE)
+        x = nn.functional.leaky_relu(self.stem_norm(self.stem(x)), NEGATIVE_SLOPE, inplace=True)
         for block in self.blocks:
             x = block(self.halve(x))
         result: Tensor = self.head(x.flatten(1))
@@ -101,7 +101,7 @@ class ResidualDecoder(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """One code at a time in evaluation mode."""
-        x = nn.functional.leaky_relu(self.expand_norm(self.expand(codes)), NEGATIVE_SLOPE)
+        x = nn.functional.leaky_relu(self.expand_norm(self.expand(codes)), NEGATIVE_SLOPE, inplace=True)
         x = self.first(x.unflatten(1, self.coarsest))
         for block, size in zip(self.blocks, self.sizes[-2::-1], strict=True):
             x = block(nn.functional.interpolate(x, size=size, mode="nearest"))

@@ -89,7 +89,8 @@ def epoch_batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> lis
     [3, 2]
     """
     order = np.random.default_rng([seed, epoch]).permutation(n_samples)
-    return np.array_split(order, math.ceil(n_samples / batch_size))
+    wanted = math.ceil(n_samples / batch_size)
+    return np.array_split(order, max(1, min(wanted, n_samples // 2)))  # statistics of a batch need two samples
 
 
 def cosine_decay(done: float) -> float:
