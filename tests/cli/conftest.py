@@ -141,7 +141,18 @@ def models(sources, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     quick = ["--epochs", "1", "--n-latent", "3"]
     assert app(["fit", str(sources / "images"), "--out", str(folder / "images"), *quick], standalone_mode=False) is None
-    words = ["--where", "odd=0", "--id-column", "name", "--exclude", "odd", "--scorer", "input-knn"]
+    words = [
+        "--where",
+        "odd=0",
+        "--id-column",
+        "name",
+        "--exclude",
+        "odd",
+        "--scorer",
+        "input-knn",
+        "--n-neighbors",
+        "1",
+    ]
     table = str(sources / "table.csv")
     assert app(["fit", table, "--out", str(folder / "table"), *quick, *words], standalone_mode=False) is None
     return folder
