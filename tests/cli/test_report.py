@@ -80,7 +80,7 @@ def test_a_page_of_rows_shows_the_cells(poleward, sources, models, here):
         assert words in said
 
 
-def test_a_sample_that_shares_nothing_with_the_training_data_is_still_shown(poleward, sources, models, here):
-    (here / "t.csv").write_text("a,b,colour,day,flag\n,,,,\n0.1,0.2,red,2024-01-02,true\n")
+def test_a_sample_with_a_single_value_is_still_shown(poleward, sources, models, here):
+    (here / "t.csv").write_text("a,b,colour,day,flag\n0.1,,,,\n0.1,0.2,red,2024-01-02,true\n")
     text = page(poleward, here, models / "table", "t.csv")
     assert "nan" not in "".join(Page(text).texts).lower()

@@ -92,9 +92,11 @@ def test_an_image_comes_with_its_reconstruction_and_residual(pictures):
 
 def test_a_masked_pixel_has_no_residual(pictures):
     model, X = pictures
-    hole = np.full_like(X[:1], np.nan)
+    hole = X[:1].copy()
+    hole[:, 1:3, 2] = np.nan
     (example,) = filled(model, hole, [1], n_worst=1).worst()
-    assert not example.residual.any()
+    assert not example.residual[1:3, 2].any()
+    assert example.residual[0].all()
 
 
 def test_the_mean_square_of_a_residual_is_the_reconstruction_score(pictures):

@@ -38,6 +38,7 @@ def demo(
     from poleward.detector.gallery import Gallery
     from poleward.metrics.ranking import evaluate
     from poleward.report.page import render
+    from poleward.training.memory import keep_freed_memory
 
     tasks: dict[str, Callable[..., "Task"]] = {"galaxies": galaxy_task, "digits": load_digits_task}
     if data not in tasks:
@@ -51,6 +52,7 @@ def demo(
         f"{len(task.train):,} normal {data} to learn from; {len(task.test):,} to rank, {int(task.is_odd.sum()):,}"
         f" of them odd"
     )
+    keep_freed_memory()
     with progress("training") as on_step, stop_on_interrupt() as stop:
         detector.fit_under(task.train, Run(on_step=on_step, stop=stop), axes="nhwb")
     detector.save(out / "model")

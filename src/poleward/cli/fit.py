@@ -80,6 +80,7 @@ def fit(
     from poleward.data.source import read_whole
     from poleward.detector.detector import Detector
     from poleward.detector.fitting import Run
+    from poleward.training.memory import keep_freed_memory
 
     given: dict[str, Any] = {
         "objective": objective,
@@ -108,8 +109,12 @@ def fit(
     opened = options.open(source)
     batch = read_whole(opened)
     report_skipped(opened.skipped)
+    keep_freed_memory()
     with progress("training") as on_step, stop_on_interrupt() as stop:
-        run = Run(out.with_name(f"{out.name}.checkpoint"), resume, on_step, stop)
+        checkpoint = out.with_name(f"{out.name}.checkpoint")
+        if resume and not checkpoint.exists():
+            warn(f"{checkpoint}: there is no checkpoint to go on from; training starts anew")
+        run = Run(checkpoint, resume, on_step, stop)
         try:
             detector.fit_under(batch.data, run, axes="nhwb")
         except TrainingCollapsed:

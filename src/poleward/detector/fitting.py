@@ -22,7 +22,7 @@ from poleward.detector.encoding import DTYPE
 from poleward.detector.island import Island
 from poleward.detector.model import Model
 from poleward.detector.ranker import Ranker
-from poleward.detector.rows import SAMPLES_AT_A_TIME, runs, take
+from poleward.detector.rows import SAMPLES_AT_A_TIME, prepared_runs, require_content, take
 from poleward.detector.settings import Settings, resolve_device
 from poleward.errors import SourceError
 from poleward.records import Features
@@ -81,8 +81,9 @@ class Samples:
         """Take the fingerprints of all samples."""
         if preparation.kind == "table":
             features = preparation.encode(data)
+            require_content(features, before=0)
             return cls(data, preparation, fingerprints(features), features)
-        prints = [fingerprints(preparation.encode(run)) for run in runs(data, preparation.kind)]
+        prints = [fingerprints(features) for features in prepared_runs(preparation, data)]
         return cls(data, preparation, np.concatenate(prints), None)
 
     def load(self, rows: NDArray[np.int64]) -> Features:
@@ -116,7 +117,7 @@ def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | No
     plan = training_plan(kind, len(trained), settings, seed)
     variances, limits = cell_spread(samples, trained, seed)
     autoencoder = build_autoencoder(samples.preparation, settings, variances, seed)
-    identity = f"{data_fingerprint(samples.prints)} {seed} {settings_hash(settings)}"
+    identity = f"{hashlib.sha256(samples.prints.tobytes()).hexdigest()} {seed} {settings_hash(settings)}"
     checkpoint = run.open_checkpoint(identity)
     with one_thread_for(rows=kind == "table"):
         history = train(autoencoder, samples.loader(trained), len(trained), plan, checkpoint, run.on_step, run.stop)

@@ -14,7 +14,7 @@ from poleward.data.preparation import Preparation
 from poleward.detector.encoding import CHUNK, padded_chunks
 from poleward.detector.island import Island
 from poleward.detector.ranker import Ranker, member
-from poleward.detector.rows import runs
+from poleward.detector.rows import prepared_runs
 from poleward.detector.settings import Settings
 from poleward.errors import SchemaError
 from poleward.records import Features, Ranking
@@ -49,7 +49,7 @@ class Model:
 
     def scores(self, data: Any) -> NDArray[np.float64]:
         """Scores (n,) of raw samples, higher is more anomalous."""
-        parts = [self.ranker.scores(self.preparation.encode(run)) for run in runs(data, self.kind)]
+        parts = [self.ranker.scores(features) for features in prepared_runs(self.preparation, data)]
         return np.concatenate([np.empty(0), *parts])
 
     def rank(self, data: Any, ids: Sequence[str], alpha: float | None = None) -> Ranking:
@@ -58,8 +58,7 @@ class Model:
         alpha : level of ``is_anomaly``; None for the model's own threshold
         """
         scores, known = [np.empty(0)], [np.empty(0, bool)]
-        for run in runs(data, self.kind):
-            features = self.preparation.encode(run)
+        for features in prepared_runs(self.preparation, data):
             prints = fingerprints(features)
             scores.append(self.ranker.scores(features, prints))
             known.append(member(prints, self.ranker.trained_prints) | member(prints, self.calibration_prints))

@@ -7,6 +7,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from poleward.data.preparation import Preparation
+from poleward.errors import SourceError
+from poleward.records import Features
+
 SAMPLES_AT_A_TIME = {"images": 512, "table": 16_384}
 """Raw samples prepared at a time."""
 
@@ -25,3 +29,29 @@ def runs(data: Any, kind: str) -> Iterator[Any]:
     size = SAMPLES_AT_A_TIME[kind]
     for start in range(0, len(data), size):
         yield data.slice(start, size) if isinstance(data, pa.Table) else data[start : start + size]
+
+
+def prepared_runs(preparation: Preparation, data: Any) -> Iterator[Features]:
+    """The rows in order, some at a time, prepared.
+
+    Errors
+    ------
+    SourceError for a sample in which nothing was observed: no score would mean anything.
+    """
+    done = 0
+    for run in runs(data, preparation.kind):
+        features = preparation.encode(run)
+        require_content(features, done)
+        done += len(features)
+        yield features
+
+
+def require_content(features: Features, before: int) -> None:
+    """SourceError that names the first sample without any observed cell; ``before`` samples came earlier."""
+    if features.observed is None:
+        return
+    empty = np.flatnonzero(~features.observed.reshape(len(features), -1).any(axis=1))
+    if len(empty):
+        raise SourceError(
+            f"sample {before + empty[0] + 1} holds no value at all, so nothing can be said of it; leave it out"
+        )
