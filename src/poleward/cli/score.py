@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from poleward.detector.detector import Detector
     from poleward.records import Ranking
 
-ROWS_AT_A_TIME = {"images": 512, "table": 16_384}
+ROWS_AT_A_TIME = {"images": 512, "table": 4096}
 
 
 def score(

@@ -11,7 +11,7 @@ from poleward.data.preparation import Preparation
 from poleward.errors import SourceError
 from poleward.records import Features
 
-SAMPLES_AT_A_TIME = {"images": 512, "table": 16_384}
+SAMPLES_AT_A_TIME = {"images": 512, "table": 4096}
 """Raw samples prepared at a time."""
 
 

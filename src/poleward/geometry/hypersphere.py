@@ -30,12 +30,12 @@ def radius(points: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     >>> radius(torch.tensor([[3.0, 4.0]]))
     tensor([5.])
     """
-    if points.dtype != torch.float64:
-        length = torch.linalg.vector_norm(points, dim=-1, dtype=torch.float64)
-    else:
-        unit, scale = _scaled(points)
-        length = scale[..., 0] * torch.linalg.vector_norm(unit, dim=-1)
-    return length.clamp(max=torch.finfo(points.dtype).max).to(points.dtype)
+    limits = torch.finfo(points.dtype)
+    length = torch.linalg.vector_norm(points, dim=-1)
+    if bool(((length > limits.tiny**0.4) & (length < limits.max**0.4)).all()):
+        return length  # no square left the range of the dtype
+    unit, scale = _scaled(points)
+    return (scale[..., 0] * torch.linalg.vector_norm(unit, dim=-1)).clamp(max=limits.max).to(points.dtype)
 
 
 def cosines(points: Float[Tensor, "*batch n"], eps: float = 0.0) -> Float[Tensor, "*batch angles"]:
