@@ -15,7 +15,7 @@ from poleward.objectives import published
 
 def test_the_interval_of_a_median_holds_it():
     interval = Interval.of(np.random.default_rng(0).normal(5, 1, 40))
-    assert interval.low < interval.median < interval.high
+    assert interval.low < interval.typical < interval.high
     assert interval.high - interval.low < 1
 
 
@@ -56,7 +56,7 @@ def test_a_record_says_where_its_figures_come_from(tmp_path):
     record = json.loads((tmp_path / "results" / "speed.json").read_text())
     assert record["command"] == "poleward bench speed" and record["code"] == code_hash()
     assert record["figures"] == [
-        {"name": "k-NN, s", "value": {"median": 1.0, "low": 0.9, "high": 1.1}, "goal": "at most 2", "met": True}
+        {"name": "k-NN, s", "value": {"typical": 1.0, "low": 0.9, "high": 1.1}, "goal": "at most 2", "met": True}
     ]
     assert "| k-NN, s | 1 (0.9 to 1.1) | at most 2 | yes |" in (tmp_path / "results" / "speed.md").read_text()
 

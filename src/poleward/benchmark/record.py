@@ -20,7 +20,7 @@ class Figure:
     """One measured quantity.
 
     name : what was measured, with its unit
-    value : median and interval
+    value : typical value and interval
     goal : what it should be, in words, or ""
     met : whether it is, or None without a goal
     """
@@ -56,7 +56,7 @@ def as_markdown(record: dict[str, Any], figures: Sequence[Figure]) -> str:
         "",
         f"`{record['command']}`, seed {record['seed']}, {record['date']}, code `{record['code']}`;"
         f" {record['machine']}.",
-        "Medians with 95 % bootstrap intervals; contenders took turns in one run.",
+        "Typical values with 95 % bootstrap intervals: medians of turns taken side by side, means over tables.",
         "",
         "| figure | measured | goal | met |",
         "|---|---|---|---|",

@@ -71,7 +71,7 @@ def step_figures(turns: int) -> Iterator[Figure]:
     for way, dtype, goal in (("bfloat16", torch.bfloat16, 10), ("float32", torch.float32, 5)):
         ratio = Interval.of(seconds["published way"] / seconds[way])
         name = f"training step, {way} over the published way"
-        yield Figure(name, ratio, f"at least {goal}", ratio.median >= goal)
+        yield Figure(name, ratio, f"at least {goal}", ratio.typical >= goal)
         limit = matrix_product_speed(dtype) / reached
         yield Figure(f"the same, were every operation a large {way} matrix product", Interval.of(limit))
 
@@ -94,7 +94,7 @@ def quality_figures(seeds: int, epochs: int) -> Iterator[Figure]:
         yield Figure(f"AUROC after {epochs} epochs, {name}", Interval.of(np.array(values)))
     difference = Interval.of(np.array(found["ours"]) - np.array(found["published way"]))
     spread = float(np.std(found["published way"], ddof=1)) if seeds > 1 else np.inf
-    met = abs(difference.median) <= 2 * spread
+    met = abs(difference.typical) <= 2 * spread
     goal = f"within two standard deviations over seeds ({2 * spread:.3f})"
     yield Figure("AUROC, ours minus the published way", difference, goal, met)
 
@@ -116,7 +116,7 @@ def objective_figures(turns: int) -> Iterator[Figure]:
         seconds = take_turns({"step": _on(stepper, images), "objective": alone}, turns)
         share = Interval.of(100 * seconds["objective"] / 10 / seconds["step"])
         name = f"compressed objective, % of the {way} step, n = {n:,}"
-        yield Figure(name, share, f"at most {percent:g}", share.median <= percent)
+        yield Figure(name, share, f"at most {percent:g}", share.typical <= percent)
 
 
 def neighbor_figures(turns: int, n_queries: int = 10_000, n_points: int = 50_000, d: int = 256) -> Iterator[Figure]:
@@ -139,7 +139,7 @@ def neighbor_figures(turns: int, n_queries: int = 10_000, n_points: int = 50_000
         yield Figure(f"k-NN, {name}, s", Interval.of(values))
     best = np.min([values for name, values in seconds.items() if name != "ours"], axis=0)
     ratio = Interval.of(seconds["ours"] / best)
-    yield Figure("k-NN, ours over the better of the others", ratio, "at most 1.2", ratio.median <= 1.2)
+    yield Figure("k-NN, ours over the better of the others", ratio, "at most 1.2", ratio.typical <= 1.2)
 
 
 def memory_figures(sizes: tuple[int, ...] = (10_000, 50_000, 200_000)) -> Iterator[Figure]:
@@ -155,7 +155,7 @@ def memory_figures(sizes: tuple[int, ...] = (10_000, 50_000, 200_000)) -> Iterat
             yield Figure(f"score, {n:,} rows, peak MiB", Interval.of(np.array([peaks[-1]])))
     growth = Interval.of(np.array([peaks[-1] / peaks[0]]))
     name = f"score, peak at {sizes[-1]:,} rows over peak at {sizes[0]:,}"
-    yield Figure(name, growth, "at most 1.1", growth.median <= 1.1)
+    yield Figure(name, growth, "at most 1.1", growth.typical <= 1.1)
 
 
 def _on(stepper: Stepper, images: torch.Tensor) -> Callable[[], None]:

@@ -107,7 +107,8 @@ def fit(
     require_replaceable(out)
     require_writable(out)
     opened = options.open(source)
-    batch = read_whole(opened)
+    with progress("reading") as on_read:
+        batch = read_whole(opened, on_read)
     report_skipped(opened.skipped)
     keep_freed_memory()
     with progress("training") as on_step, stop_on_interrupt() as stop:

@@ -1,6 +1,6 @@
 """Files on disk -> batches of samples, selected and checked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -19,7 +19,7 @@ from poleward.errors import SettingError, SourceError
 
 ImageReader = FolderPictures | ArrayPictures | ParquetPictures
 RowReader = ArrayRows | DelimitedRows | ParquetRows
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = {"images": 256, "table": 4096}
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,14 @@ def open_reader(path: Path, selection: Selection, reading: Reading) -> ImageRead
     raise SourceError(f"{path}: is of no known kind; accepted are a folder of images and files ending in {accepted}")
 
 
-def read_whole(source: Source) -> Batch:
-    """Read all samples into one batch."""
-    batches = list(source.batches(ROWS_AT_ONCE))
-    ids = [name for batch in batches for name in batch.ids]
+def read_whole(source: Source, on_read: Callable[[int, int | None], None] | None = None) -> Batch:
+    """Read all samples into one batch; ``on_read`` is called with (samples read, samples in all or None)."""
+    batches, ids, total = [], list[str](), source.count()
+    for batch in source.batches(ROWS_AT_ONCE[source.kind]):
+        batches.append(batch)
+        ids += batch.ids
+        if on_read is not None:
+            on_read(len(ids), total)
     parts: list[Any] = [batch.data for batch in batches]
     if source.kind == "table":
         return Batch(ids, pa.concat_tables(parts))

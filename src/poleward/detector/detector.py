@@ -158,7 +158,8 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         return self._fitted().codes(self._samples(X)[1])
 
     def inverse_transform(self, codes: Any) -> Any:
-        """What the decoder expects of latent points (n, n_latent): images in the layout of X, else a table as X was."""
+        """What the decoder expects of latent points (n, n_latent): images in the layout of X, an array for an array, an
+        Arrow table for a table."""
         return self._restored(self._fitted().decode(np.asarray(codes)))
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
