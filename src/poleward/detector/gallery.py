@@ -89,7 +89,7 @@ def image_evidence(model: Model, images: NDArray[Any]) -> list[dict[str, Any]]:
     if features.observed is not None:
         error *= features.observed
     residuals = np.sqrt(error.mean(axis=1))
-    decoded = model.preparation.decode(expected)
+    decoded = model.restore(expected)
     return [
         {"image": image, "reconstruction": reconstruction, "residual": residual}
         for image, reconstruction, residual in zip(images, decoded, residuals, strict=True)
@@ -105,7 +105,7 @@ def row_evidence(model: Model, rows: pa.Table) -> list[dict[str, Any]]:
     blocks = model.preparation.blocks
     shares = np.stack([error[:, block.start : block.start + block.width].sum(axis=1) for block in blocks], axis=1)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    decoded = model.preparation.decode(expected)
+    decoded = model.restore(expected)
     return [{"cells": _cells(rows, decoded, blocks, shares[row], row)} for row in range(rows.num_rows)]
 
 
@@ -121,9 +121,15 @@ def _cells(
 
 
 def _text(cell: Any) -> str:
+    """A cell as a person reads it: six digits of a decimal number, be it a number or the text of one."""
     value = cell.as_py()
     if value is None:
         return "(missing)"
+    if isinstance(value, str) and "." in value:
+        try:
+            value = float(value)
+        except ValueError:
+            return value
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

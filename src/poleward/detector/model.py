@@ -88,7 +88,10 @@ class Model:
             for rows, count in padded_chunks(len(codes), CHUNK[self.kind]):
                 z = autoencoder.place(torch.as_tensor(codes[rows], dtype=dtype).to(self.ranker.device))
                 parts.append(autoencoder.reconstruct(z)[:count].cpu().numpy())
-        values = np.concatenate(parts)
+        return self.restore(np.concatenate(parts))
+
+    def restore(self, values: NDArray[np.floating[Any]]) -> Any:
+        """Raw samples of prepared values (n, *shape), kept within the limits of the training data."""
         low, high = (limit.reshape(-1, *[1] * (values.ndim - 2)) for limit in self.limits)
         return self.preparation.decode(np.clip(values, low, high))
 
