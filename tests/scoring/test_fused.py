@@ -69,3 +69,14 @@ def test_a_view_that_says_nothing_changes_no_order():
     train, new = samples(200), samples(50, seed=1)
     both = Fused({"a": Length(), "b": Length(0.0)}).fit(train).score(new, no(50))
     assert np.array_equal(np.argsort(both), np.argsort(Length().score(new, no(50))))
+
+
+def test_a_view_whose_training_scores_hardly_differ_is_not_magnified():
+    class Flat(Scorer):
+        needs = learns = frozenset({"means"})
+
+        def score(self, encoded, trained_on):
+            return 5.0 + 1e-6 * encoded.means[:, 0]
+
+    train, new = samples(200), samples(50, seed=1)
+    assert abs(Fused({"a": Flat()}).fit(train).score(new, no(50))).max() < 0.01

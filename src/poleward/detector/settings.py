@@ -1,5 +1,6 @@
 """What a detector can be told, checked at the door."""
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -118,8 +119,6 @@ def is_number(value: Any, whole: bool) -> bool:
     >>> is_number(3.0, whole=True), is_number(True, whole=True), is_number(2, whole=True)
     (False, False, True)
     """
-    import numbers
-
     kind = numbers.Integral if whole else numbers.Real
     return isinstance(value, kind) and not isinstance(value, bool)
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from poleward.records import Encoded
 from poleward.scoring.scorer import Scorer
 
+SMALLEST_DEVIATION = 0.01
+"""A view whose scores hardly differ in training is not magnified beyond this."""
+
 SAMPLES_FOR_SCALE = 2000
 """Training samples whose scores say how widely a view's scores spread."""
 
@@ -40,7 +43,7 @@ class Fused(Scorer):
             scores = view.fit(encoded).score(some, np.ones(len(some), bool))
             median = float(np.median(scores)) or float(scores.max()) or 1.0
             t = np.log1p(scores / median)
-            scales.append((median, float(t.mean()), float(t.std()) or 1.0))
+            scales.append((median, float(t.mean()), max(float(t.std()), SMALLEST_DEVIATION)))
         self.scales = np.array(scales)
         return self
 

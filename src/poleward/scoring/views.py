@@ -10,6 +10,9 @@ from sklearn.decomposition import PCA
 COMPONENTS = 64
 """Principal components kept by the whitened view."""
 
+SAMPLES_PER_COMPONENT = 5
+"""Fewer would lie all at the same distance from each other, once whitened."""
+
 SMALLEST_VARIANCE = 1e-6
 """Components with less than this share of the largest variance are left out: whitening would blow up their noise."""
 
@@ -49,7 +52,9 @@ class Sphere(Plain):
 
 
 class Whitened(Plain):
-    """Principal components in units of their standard deviation: (v - mean) W / s, at most 64 components.
+    """Principal components in units of their standard deviation: (v - mean) W / s.
+
+    At most 64 components, and one for every 5 samples.
 
     seed : of the randomised decomposition that large inputs get
     """
@@ -61,7 +66,7 @@ class Whitened(Plain):
 
     def fit(self, points: NDArray[np.floating[Any]]) -> "Whitened":
         """Learn mean and axes from (n, d)."""
-        n_components = max(1, min(COMPONENTS, len(points) - 1, points.shape[1]))
+        n_components = max(1, min(COMPONENTS, len(points) // SAMPLES_PER_COMPONENT, points.shape[1]))
         with np.errstate(invalid="ignore"):  # shares of the variance of points that are all the same; not used here
             pca = PCA(n_components, random_state=self.seed).fit(points)
         kept = pca.explained_variance_ > SMALLEST_VARIANCE * pca.explained_variance_[0]
