@@ -5,6 +5,8 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # two multi-threaded processes on two cores collapse
 os.environ["SCIPY_ARRAY_API"] = "1"  # scikit-learn's estimator checks ask for it
 
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -30,3 +32,19 @@ def shared():
         return SHARED / name
 
     return path
+
+
+@pytest.fixture
+def disc_full_after():
+    """A context in which no file can grow beyond so many bytes, as on a disc without more room."""
+
+    @contextmanager
+    def limited(n_bytes):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

@@ -1,8 +1,6 @@
 """The command line in process, and small sources and models to use it on."""
 
 import csv
-import resource
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,22 +46,6 @@ def refused(poleward):
         return done.err
 
     return run
-
-
-@pytest.fixture
-def disc_full_after():
-    """A context in which no file can grow beyond so many bytes, as on a disc without more room."""
-
-    @contextmanager
-    def limited(n_bytes):
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    return limited
 
 
 @pytest.fixture

@@ -1,6 +1,3 @@
-import resource
-from contextlib import contextmanager
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -20,16 +17,6 @@ def images(bands, dtype=np.uint8, n=12):
 
 def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-@contextmanager
-def disc_full_after(n_bytes):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_text_is_written_as_utf_8_with_its_own_line_ends(tmp_path):
@@ -130,14 +117,14 @@ def test_a_place_that_cannot_be_made_is_named(tmp_path):
         ("t.parquet", pa.table({"a": range(999)})),
     ],
 )
-def test_a_disc_that_fills_up_leaves_nothing(tmp_path, name, data):
+def test_a_disc_that_fills_up_leaves_nothing(tmp_path, name, data, disc_full_after):
     with disc_full_after(60), pytest.raises(OutputError, match=r"writing failed .*; nothing was left behind") as failed:
         write_samples(tmp_path / name, data)
     assert "\n" not in str(failed.value)
     assert names_in(tmp_path) == []
 
 
-def test_a_disc_that_fills_up_leaves_the_old_page(tmp_path):
+def test_a_disc_that_fills_up_leaves_the_old_page(tmp_path, disc_full_after):
     write_text(tmp_path / "page.html", "old")
     with disc_full_after(60), pytest.raises(OutputError, match="writing failed"):
         write_text(tmp_path / "page.html", "new" * 100)
