@@ -106,6 +106,45 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Change:
+    """One cell of a table that is believed wrong, and what is put in its place.
+
+    row : from 0, in the order of the source
+    old, new : in the column's own type; None for a missing cell
+    probability : that the old value is wrong, in [0, 1]
+    score_before, score_after : of the whole row, with all its old and with all its new values
+    """
+
+    row: int
+    id: str
+    column: str
+    old: Any
+    new: Any
+    probability: float
+    score_before: float
+    score_after: float
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Corrected samples, and what was done to them.
+
+    data : in the form that the samples came in; whatever is not in ``mask`` is unchanged
+    mask : (n, columns) or (n, height, width, bands) bool, the cells that were changed
+    probability : same shape, that a cell is wrong, in [0, 1]
+    score_before, score_after : (n,) higher is more anomalous
+    changes : of a table, one line per changed cell, by row and then by column; () for images
+    """
+
+    data: Any
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.floating[Any]]
+    score_before: NDArray[np.float64]
+    score_after: NDArray[np.float64]
+    changes: Sequence[Change] = ()
+
+
+@dataclass(frozen=True)
 class CellEvidence:
     """One cell of a table row beside what the model expected of it.
 
