@@ -3,27 +3,30 @@ import pytest
 
 from poleward.errors import SettingError
 from poleward.records import Encoded
-from poleward.scoring.catalogue import SCORERS, Circumstances, build_scorer
+from poleward.scoring.catalogue import IMAGE_VIEWS, SCORERS, Circumstances, build_scorer
 from poleward.scoring.scorer import Scorer
 
 every_scorer = pytest.mark.parametrize("name", SCORERS)
+SHAPE = (1, 12, 12)
+"""Images, or rows of 144 columns: what every scorer can read."""
 
 
 def encoded(n, seed, wanted, gaps=False):
     """Hand-made samples: what a scorer asks for, and nothing else."""
     rng = np.random.default_rng(seed)
+    cells = int(np.prod(SHAPE))
     fields = {
-        "inputs": rng.normal(size=(n, 9)),
-        "observed": rng.random((n, 9)) > 0.2 if gaps else None,
+        "inputs": rng.normal(size=(n, cells)),
+        "observed": rng.random((n, cells)) > 0.2 if gaps else None,
         "means": rng.normal(size=(n, 4)),
         "log_variances": rng.normal(size=(n, 4)),
-        "reconstructions": rng.normal(size=(n, 9)),
+        "reconstructions": rng.normal(size=(n, cells)),
     }
     return Encoded(**{name: field for name, field in fields.items() if name in wanted})
 
 
-def build(name):
-    return build_scorer(name, Circumstances(n_neighbors=3, seed=0, weight=2.0))
+def build(name, shape=SHAPE):
+    return build_scorer(name, Circumstances(n_neighbors=3, seed=0, weight=2.0, shape=shape))
 
 
 def fitted(name, gaps=False):
@@ -89,7 +92,7 @@ def test_what_it_learns_from_is_among_what_it_needs(name):
 
 @pytest.mark.parametrize("name", ["knn", "knn-sphere", "knn-whitened", "input-knn", "input-knn-whitened"])
 def test_the_number_of_neighbours_reaches_the_scorer(name):
-    few, many = (build_scorer(name, Circumstances(k, 0, 1.0)) for k in (1, 20))
+    few, many = (build_scorer(name, Circumstances(k, 0, 1.0, shape=SHAPE)) for k in (1, 20))
     for scorer in (few, many):
         scorer.fit(encoded(80, 0, scorer.learns))
     assert (score(many) > score(few)).all()
@@ -107,6 +110,17 @@ def test_the_weight_reaches_the_norm_score():
     light, heavy = (build_scorer("norm", Circumstances(3, 0, weight)) for weight in (0.0, 1.0))
     norms = np.sqrt(np.square(encoded(30, 1, {"means", "inputs", "reconstructions"}).means).mean(axis=1))
     assert score(heavy) - score(light) == pytest.approx(norms)
+
+
+def test_the_default_looks_at_images_and_at_rows_in_ways_that_suit_them():
+    assert "input-patches" in build("fused").views
+    assert "input-mixture" in build("fused", shape=(144,)).views
+
+
+@pytest.mark.parametrize("name", IMAGE_VIEWS)
+def test_a_scorer_of_images_says_so_where_there_are_none(name):
+    with pytest.raises(SettingError, match=f"scorer '{name}' is for images"):
+        build(name, shape=(144,))
 
 
 def test_an_unknown_scorer_is_named_with_the_known_ones():

@@ -49,20 +49,45 @@ def test_a_views_unit_of_measure_does_not_matter():
 
 
 def test_the_formula_holds():
-    train, new = samples(200), samples(4, seed=1)
-    expected = np.zeros(4)
-    for view in (Length(), Reconstruction()):
-        own, other = view.score(train, no(200)), view.score(new, no(4))
-        t = np.log1p(own / np.median(own))
-        expected += (np.log1p(other / np.median(own)) - t.mean()) / t.std() / 2
-    assert Fused({"a": Length(), "b": Reconstruction()}).fit(train).score(new, no(4)) == pytest.approx(expected)
+    fused = Fused({"a": Length(), "b": Length(2.0)})
+    fused.scales = np.array([[1.0, 2.0], [3.0, 4.0]])
+    new = samples(4, seed=1)
+    s = np.linalg.norm(new.means, axis=1)
+    expected = (np.arcsinh((s - 1) / 2) + np.arcsinh((2 * s - 3) / 4)) / 2
+    assert fused.score(new, no(4)) == pytest.approx(expected)
 
 
-def test_the_scale_of_neighbours_is_that_of_samples_that_are_not_their_own():
+def test_the_scale_is_that_of_samples_the_view_has_not_met():
+    class Remembers(Scorer):
+        """1 for a sample met, 5 or so for another."""
+
+        needs = learns = frozenset({"means"})
+
+        def fit(self, encoded):
+            self.met = set(encoded.means[:, 0])
+            return self
+
+        def score(self, encoded, trained_on):
+            return np.array([1.0 if x in self.met else 5 + x for x in encoded.means[:, 0]])
+
     train = samples(300)
-    fused = Fused({"a": KNearest("means", Plain(), 3)}).fit(train)
-    assert fused.score(train, np.ones(300, bool)).mean() == pytest.approx(0.0, abs=1e-9)
-    assert fused.score(train, no(300)).mean() < -0.1
+    fused = Fused({"a": Remembers()}).fit(train)
+    assert fused.scales[0, 0] == pytest.approx(5.0, abs=0.5)
+    assert (fused.score(train, no(300)) < -1).all()  # and in the end it has met them all
+
+
+def test_an_ordinary_sample_scores_near_nought():
+    scores = Fused({"a": KNearest("means", Plain(), 3)}).fit(samples(500)).score(samples(500, seed=1), no(500))
+    assert abs(np.median(scores)) < 0.2
+    assert np.percentile(scores, 84) - np.percentile(scores, 16) == pytest.approx(1.8, abs=0.4)
+
+
+def test_each_views_part_can_be_seen():
+    fused = Fused({"a": Length(), "b": Reconstruction()}).fit(samples(200))
+    new = samples(50, seed=1)
+    parts = fused.scores(new, no(50))
+    assert list(parts) == ["a", "b"]
+    assert (parts["a"] + parts["b"]) / 2 == pytest.approx(fused.score(new, no(50)))
 
 
 def test_a_view_that_says_nothing_changes_no_order():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poleward.scoring.views import COMPONENTS, Plain, Sphere, Whitened
+from poleward.scoring.views import COMPONENTS, Plain, Sphere, Standardised, Whitened
 
 
 def normal(*shape, seed=0):
@@ -79,3 +79,26 @@ def test_few_samples_in_many_dimensions_do_not_end_up_equally_far_from_each_othe
     distances = np.linalg.norm(whitened[:, None] - whitened, axis=2)[np.triu_indices(50, 1)]
     assert whitened.shape[1] == 10
     assert distances.std() > 0.1 * distances.mean()
+
+
+def test_standardised_axes_have_mean_zero_and_unit_spread():
+    found = Standardised().fit(mixed(300, 5))(mixed(300, 5))
+    assert found.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-9)
+    assert found.std(axis=0) == pytest.approx(np.ones(5))
+
+
+def test_an_axis_that_hardly_varies_is_left_out_of_the_standardised_view():
+    points = normal(100, 3) * [1.0, 1e-5, 2.0]
+    assert Standardised().fit(points)(points).shape == (100, 2)
+
+
+def test_beyond_64_axes_the_standardised_view_keeps_the_leading_components():
+    points = mixed(600, 90)
+    found = Standardised().fit(points)(points)
+    assert found.shape == (600, COMPONENTS)
+    spread = found.std(axis=0)
+    assert (spread[:-1] >= spread[1:] - 1e-9).all()
+
+
+def test_standardised_points_that_are_all_the_same_lie_at_the_origin():
+    assert not Standardised().fit(np.ones((10, 3)))(np.ones((2, 3))).any()

@@ -4,12 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from poleward.errors import SettingError
+from poleward.scoring.contrast import Contrast, Weighed
 from poleward.scoring.fused import Fused
 from poleward.scoring.isolation import Isolation
 from poleward.scoring.knn import KNearest
+from poleward.scoring.local import LocalNearest
+from poleward.scoring.mixture import Mixture
+from poleward.scoring.patches import Patches
 from poleward.scoring.reconstruction import Reconstruction, ReconstructionAndNorm
 from poleward.scoring.scorer import Scorer
-from poleward.scoring.views import Plain, Sphere, Whitened
+from poleward.scoring.structure import ContrastReconstruction
+from poleward.scoring.views import Plain, Sphere, Standardised, Whitened
 
 
 @dataclass(frozen=True)
@@ -20,19 +25,26 @@ class Circumstances:
     seed : of random scorers
     weight : of the code's norm beside the error's
     spherical : whether the decoder takes codes on their sphere
+    shape : of one prepared sample, (columns,) or (bands, height, width)
     """
 
     n_neighbors: int
     seed: int
     weight: float
     spherical: bool = False
+    shape: tuple[int, ...] = ()
+
+
+IMAGE_VIEWS = ("reconstruction-contrast", "input-knn-weighed", "input-knn-contrast", "input-patches")
+TABLE_VIEWS = ("mixture", "input-knn-local", "input-mixture")
+"""What `fused` asks beside the latent neighbours (docs/default-detector.md says why); the first need images."""
 
 
 def fused(about: Circumstances) -> Scorer:
-    """The default: neighbours of the code where the decoder takes it, reconstruction, neighbours of the whitened
-    input."""
+    """The default: neighbours of the code where the decoder takes it, and views that suit images or rows."""
     latent = "knn-sphere" if about.spherical else "knn"
-    return Fused({name: SCORERS[name](about) for name in (latent, "reconstruction", "input-knn-whitened")})
+    others = IMAGE_VIEWS if len(about.shape) > 1 else TABLE_VIEWS
+    return Fused({name: SCORERS[name](about) for name in (latent, *others)}, about.seed)
 
 
 SCORERS: dict[str, Callable[[Circumstances], Scorer]] = {
@@ -42,19 +54,29 @@ SCORERS: dict[str, Callable[[Circumstances], Scorer]] = {
     "knn-whitened": lambda about: KNearest("means", Whitened(about.seed), about.n_neighbors),
     "isolation-forest": lambda about: Isolation("means", about.seed),
     "reconstruction": lambda about: Reconstruction(),
+    "reconstruction-contrast": lambda about: ContrastReconstruction(about.shape),
     "norm": lambda about: ReconstructionAndNorm(about.weight),
     "input-knn": lambda about: KNearest("inputs", Plain(), about.n_neighbors),
     "input-knn-whitened": lambda about: KNearest("inputs", Whitened(about.seed), about.n_neighbors),
+    "knn-local": lambda about: LocalNearest("means", Standardised(about.seed), about.n_neighbors),
+    "mixture": lambda about: Mixture("means", Standardised(about.seed), about.seed),
+    "input-knn-local": lambda about: LocalNearest("inputs", Plain(), about.n_neighbors),
+    "input-knn-weighed": lambda about: KNearest("inputs", Weighed(about.shape, about.seed), about.n_neighbors),
+    "input-knn-contrast": lambda about: KNearest("inputs", Contrast(about.shape, about.seed), about.n_neighbors),
+    "input-patches": lambda about: Patches(about.shape, about.seed),
+    "input-mixture": lambda about: Mixture("inputs", Standardised(about.seed), about.seed),
     "input-isolation-forest": lambda about: Isolation("inputs", about.seed),
 }
 
 
 def build_scorer(name: str, about: Circumstances) -> Scorer:
-    """The named scorer; SettingError for an unknown name.
+    """The named scorer; SettingError for an unknown name, or for one that needs images where there are none.
 
     >>> sorted(build_scorer("reconstruction", Circumstances(n_neighbors=3, seed=0, weight=1.0)).needs)
     ['inputs', 'observed', 'reconstructions']
     """
     if name not in SCORERS:
         raise SettingError(f"scorer {name!r} is unknown; choose one of {', '.join(SCORERS)}")
+    if name in IMAGE_VIEWS and len(about.shape) != 3:
+        raise SettingError(f"scorer {name!r} is for images; for a table choose fused, knn-sphere, input-mixture, ...")
     return SCORERS[name](about)

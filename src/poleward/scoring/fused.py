@@ -8,51 +8,79 @@ from numpy.typing import NDArray
 
 from poleward.records import Encoded
 from poleward.scoring.scorer import Scorer
+from poleward.scoring.shares import CONSTANT
 
-SMALLEST_DEVIATION = 0.01
-"""A view whose scores hardly differ in training is not magnified beyond this."""
+SHARE_FOR_SCALE = 0.15
+MOST_FOR_SCALE = 2000
+"""Training samples kept from the views while they show how widely their scores spread on samples not met."""
 
-SAMPLES_FOR_SCALE = 2000
-"""Training samples whose scores say how widely a view's scores spread."""
+SMALLEST_SPREAD = 1e-3
+"""Of a view's scores, as a share of their median: one that hardly differs is not magnified beyond measure."""
 
 
 class Fused(Scorer):
-    """score(x) = mean over views v of (t_v(x) - m_v) / d_v, with t_v(x) = ln(1 + s_v(x) / median_v).
+    """score(x) = mean over views v of asinh((s_v(x) - m_v) / d_v).
 
-    median_v, m_v and d_v are the median of s_v and the mean and standard deviation of t_v over training samples, each
-    scored
-    as one that is not its own neighbour. The logarithm keeps one view's huge distances from drowning the others.
+    m_v is the median of s_v, and d_v half the distance between its 16th and 84th percentiles (one standard deviation of
+    a Gaussian), over training samples that the view was not fitted to; it is then fitted again, to all of them. asinh
+    is linear among ordinary samples and logarithmic far out, so no view's huge score drowns the others.
 
     Parameters
     ----------
-    views : scorers with scores of at least 0, by name
+    views : scorers by name
+    seed : of the choice of samples for the scale
     """
 
-    def __init__(self, views: Mapping[str, Scorer]) -> None:
+    def __init__(self, views: Mapping[str, Scorer], seed: int = 0) -> None:
         self.views = dict(views)
+        self.seed = seed
         self.needs = frozenset[str]().union(*(view.needs for view in self.views.values()))
         self.learns = self.needs.union(*(view.learns for view in self.views.values()))
-        self.scales: NDArray[np.float64]  # (views, 3): median, mean, deviation
+        self.scales: NDArray[np.float64]  # (views, 2): median, spread
 
     def fit(self, encoded: Encoded) -> "Fused":
-        """Fit every view, then learn its scale from the training samples' own scores."""
-        n = len(encoded)
-        some = encoded.take(np.linspace(0, n - 1, min(n, SAMPLES_FOR_SCALE)).astype(np.int64))
-        scales = []
+        """Learn every view's scale from some of the training samples, then fit the views to all of them."""
+        order = np.random.default_rng(self.seed).permutation(len(encoded))
+        n_aside = min(max(1, round(SHARE_FOR_SCALE * len(order))), MOST_FOR_SCALE)
+        aside, rest = encoded.take(order[:n_aside]), encoded.take(np.sort(order[n_aside:]))
+        unmet = np.zeros(n_aside, bool)
+        self.scales = np.array([scale(view.fit(rest).score(aside, unmet)) for view in self.views.values()])
         for view in self.views.values():
-            scores = view.fit(encoded).score(some, np.ones(len(some), bool))
-            median = float(np.median(scores)) or float(scores.max()) or 1.0
-            t = np.log1p(scores / median)
-            scales.append((median, float(t.mean()), max(float(t.std()), SMALLEST_DEVIATION)))
-        self.scales = np.array(scales)
+            view.fit(encoded)
         return self
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Mean standardised scores (n,), about 0 for an ordinary sample."""
-        total = np.zeros(len(trained_on))
-        for view, (median, mean, deviation) in zip(self.views.values(), self.scales, strict=True):
-            total += (np.log1p(view.score(encoded, trained_on) / median) - mean) / deviation
-        return total / len(self.views)
+        """Mean of the views' scaled scores (n,), about 0 for an ordinary sample."""
+        return np.asarray(np.mean(list(self.scores(encoded, trained_on).values()), axis=0))
+
+    def scores(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+        """Each view's scaled scores (n,), by its name."""
+        return {
+            name: np.arcsinh((view.score(encoded, trained_on) - median) / spread)
+            for (name, view), (median, spread) in zip(self.views.items(), self.scales, strict=True)
+        }
+
+    def contributions(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+        """Every view's own contributions by what asinh makes of its score, less its median, which is a constant.
+
+        With u = (s_v - m_v) / d_v, they are multiplied by asinh(u) / (u d_v): the mean slope between the median and the
+        score. The other choice, the slope at the score, would not keep the sum.
+        """
+        parts = {CONSTANT: np.zeros((len(encoded), 1))}
+        for view, (median, spread) in zip(self.views.values(), self.scales, strict=True):
+            own = view.contributions(encoded, trained_on)
+            u = (view.score(encoded, trained_on) - median) / spread
+            slope = np.divide(np.arcsinh(u), u, out=np.ones_like(u), where=np.isfinite(u) & (u != 0))
+            slope /= spread * len(self.views)
+            parts[CONSTANT] -= median * slope[:, None]
+            for field, of_field in own.items():
+                parts[field] = parts.get(field, 0) + of_field * slope[:, None]
+        return parts
+
+    def nearest(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """What the first view says that keeps training samples: the nearest in the latent space."""
+        found = [view.nearest(encoded, trained_on) for view in self.views.values()]
+        return next((near for near in found if near[0].shape[1]), found[0])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Scales, and what every view learned."""
@@ -66,3 +94,13 @@ class Fused(Scorer):
             own = f"{name}."
             view.restore({key.removeprefix(own): array for key, array in arrays.items() if key.startswith(own)})
         return self
+
+
+def scale(scores: NDArray[np.float64]) -> tuple[float, float]:
+    """Median and spread of ordinary scores (n,), the spread above 0.
+
+    >>> scale(np.arange(101.0))
+    (50.0, 34.0)
+    """
+    low, median, high = np.percentile(scores, [16, 50, 84])
+    return float(median), float(max((high - low) / 2, SMALLEST_SPREAD * abs(median), np.finfo(np.float32).tiny))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from poleward.records import Encoded
 from poleward.scoring.neighbors import ExactIndex
 from poleward.scoring.scorer import Scorer
+from poleward.scoring.shares import on_observed, scaled
 from poleward.scoring.views import Plain
 
 N_NEIGHBORS = 3
@@ -46,10 +47,45 @@ class KNearest(Scorer):
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Mean distances (n,), in prepared or latent units."""
+        return np.asarray(self._nearest(encoded, trained_on)[0].mean(axis=1))
+
+    def contributions(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+        """Every distance by the shares of its square: (x_j - a_j)^2 / D^2 on a plain view, see `Plain.parts` on others.
+
+        A cell that only one of the two has takes no share. The other choice, the gradient of the distance times
+        x - a, is the same thing.
+        """
+        distances, rows = self._nearest(encoded, trained_on)
+        parts = np.zeros(getattr(encoded, self.field).shape)
+        for distance, row in zip(distances.T, rows.T, strict=True):
+            parts += scaled(self._parts(encoded, row), distance)
+        if self.field == "inputs":
+            parts = on_observed(parts, encoded.observed)
+        return {self.field: scaled(parts, self.score(encoded, trained_on))}
+
+    def nearest(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows and distances of the k neighbours that the score is the mean of."""
+        distances, rows = self._nearest(encoded, trained_on)
+        return rows, distances
+
+    def _parts(self, encoded: Encoded, row: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Parts (n, d) of the squared distance of each sample to one stored point."""
+        parts = self.view.parts(getattr(encoded, self.field), self.index.points[row])
+        observed = self._observed(encoded)
+        if observed is not None:
+            parts *= observed
+        return parts if self.index.observed is None else parts * self.index.observed[row]
+
+    def _nearest(
+        self, encoded: Encoded, trained_on: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distances to the k nearest training samples other than the sample itself, and their rows, both (n, k)."""
         k = max(1, min(self.n_neighbors, len(self.index) - 1))
         depth = min(k + 1, len(self.index))
-        distances = self.index.distances(self.view(getattr(encoded, self.field)), depth, self._observed(encoded))
-        return np.where(trained_on, distances[:, -k:].mean(axis=1), distances[:, :k].mean(axis=1))
+        points = self.view(getattr(encoded, self.field))
+        distances, rows = self.index.search(points, depth, self._observed(encoded))
+        itself = trained_on[:, None]
+        return np.where(itself, distances[:, -k:], distances[:, :k]), np.where(itself, rows[:, -k:], rows[:, :k])
 
     def _observed(self, encoded: Encoded) -> NDArray[np.bool_] | None:
         return encoded.observed if self.masked else None

@@ -26,6 +26,16 @@ class Scorer:
         """Scores (n,); ``trained_on`` (n,) marks fitted samples, which must not be their own neighbour."""
         raise NotImplementedError
 
+    def contributions(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+        """What the score is made of: for "inputs" (n, d), "means" (n, k) or `shares.CONSTANT` (n, 1), whichever of them
+        the scorer uses, parts that sum over all to `score`. Those of unobserved cells are 0."""
+        raise NotImplementedError
+
+    def nearest(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows, among the training samples, of those nearest to each sample, and their distances, both (n, k), the
+        nearest first; k is 0 for a scorer that keeps no training samples."""
+        return np.empty((len(encoded), 0), np.int64), np.empty((len(encoded), 0))
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What was learned, for the model folder."""
         return {}

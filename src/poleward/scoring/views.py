@@ -1,4 +1,4 @@
-"""What the points are that neighbours are sought among: as they are, on the sphere, or whitened."""
+"""What the points are that a scorer compares: as they are, on the sphere, whitened, or standardised."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +16,9 @@ SAMPLES_PER_COMPONENT = 5
 SMALLEST_VARIANCE = 1e-6
 """Components with less than this share of the largest variance are left out: whitening would blow up their noise."""
 
+NARROWEST = 1e-3
+"""Axes with less than this share of the widest one's standard deviation are left out of the standardised view."""
+
 
 class Plain:
     """Points as they are."""
@@ -27,6 +30,23 @@ class Plain:
     def __call__(self, points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """(n, d) -> (n, d)."""
         return points
+
+    def parts(
+        self,
+        points: NDArray[np.floating[Any]],
+        near: NDArray[np.floating[Any]],
+        precision: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Parts (n, d) of the squared distances between points (n, d) and what the view made of others (n, c).
+
+        For e = view(x) - near, the distance e.P.e has the parts e_i (P e)_i: the Shapley values of the quadratic, and
+        its integrated gradients along the straight line. Of several ways to keep the sum this is the one that gives
+        a part to no axis that did not move; a part is negative where an axis moved towards what the others expect.
+
+        precision : P (c, c); the identity when None, and the parts are e_i^2
+        """
+        difference = self(points).astype(np.float64) - near
+        return difference * _weighed(difference, precision)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Nothing learned."""
@@ -51,24 +71,58 @@ class Sphere(Plain):
         return wide / np.where(length > 0, length, 1)
 
 
-class Whitened(Plain):
+class Linear(Plain):
+    """(v - mean) W, with a mean and axes that a subclass learns."""
+
+    mean: NDArray[np.floating[Any]]
+    axes: NDArray[np.floating[Any]]
+
+    def __call__(self, points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """(n, d) -> (n, axes)."""
+        result: NDArray[np.floating[Any]] = (points - self.mean) @ self.axes
+        return result
+
+    def parts(
+        self,
+        points: NDArray[np.floating[Any]],
+        near: NDArray[np.floating[Any]],
+        precision: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """As for `Plain`, pulled back through the axes: D_j (W P e)_j for D = x - y and e = D W.
+
+        Of all points that the view maps on near, y is the one nearest to the mean. The other choice, parts by the
+        squared axes W_jc^2, is never negative, but spreads every difference over all cells that an axis knows.
+        """
+        axes = self.axes.astype(np.float64)
+        difference = points.astype(np.float64) - (self.mean + near @ np.linalg.pinv(axes))
+        return difference * (_weighed(difference @ axes, precision) @ axes.T)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Mean (d,) and axes (d, number of axes)."""
+        return {"mean": self.mean, "axes": self.axes}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Linear":
+        """Take back what `arrays` gave."""
+        self.mean, self.axes = arrays["mean"], arrays["axes"]
+        return self
+
+
+class Whitened(Linear):
     """Principal components in units of their standard deviation: (v - mean) W / s.
 
-    At most 64 components, and one for every 5 samples.
+    One component for every 5 samples at most; variance 1 along each on the training samples.
 
     seed : of the randomised decomposition that large inputs get
+    most : components at most
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, most: int = COMPONENTS) -> None:
         self.seed = seed
-        self.mean: NDArray[np.floating[Any]]
-        self.axes: NDArray[np.floating[Any]]
+        self.most = most
 
     def fit(self, points: NDArray[np.floating[Any]]) -> "Whitened":
         """Learn mean and axes from (n, d)."""
-        n_components = max(1, min(COMPONENTS, len(points) // SAMPLES_PER_COMPONENT, points.shape[1]))
-        with np.errstate(invalid="ignore"):  # shares of the variance of points that are all the same; not used here
-            pca = PCA(n_components, random_state=self.seed).fit(points)
+        pca = principal_components(points, self.most, self.seed)
         kept = pca.explained_variance_ > SMALLEST_VARIANCE * pca.explained_variance_[0]
         kept[0] = True
         scale = np.sqrt(np.where(pca.explained_variance_ > 0, pca.explained_variance_, 1))
@@ -76,16 +130,37 @@ class Whitened(Plain):
         self.axes = np.ascontiguousarray((pca.components_ / scale[:, None])[kept].T)
         return self
 
-    def __call__(self, points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """(n, d) -> (n, components), with variance 1 along each on the training samples."""
-        result: NDArray[np.floating[Any]] = (points - self.mean) @ self.axes
-        return result
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Mean (d,) and axes (d, components)."""
-        return {"mean": self.mean, "axes": self.axes}
+class Standardised(Linear):
+    """Every axis in units of its standard deviation; of more than 64 axes, the leading principal components of these.
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Whitened":
-        """Take back what `arrays` gave."""
-        self.mean, self.axes = arrays["mean"], arrays["axes"]
+    An axis with less than a thousandth of the widest one's standard deviation is left out.
+
+    seed : of the randomised decomposition that large inputs get
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fit(self, points: NDArray[np.floating[Any]]) -> "Standardised":
+        """Learn mean and axes from (n, d)."""
+        self.mean, deviation = points.mean(axis=0), points.std(axis=0)
+        alive = deviation > NARROWEST * deviation.max()
+        alive[np.argmax(deviation)] = True
+        self.axes = np.diag(1 / np.where(deviation > 0, deviation, 1))[:, alive]
+        if self.axes.shape[1] > COMPONENTS:
+            pca = principal_components(self(points), COMPONENTS, self.seed)
+            self.axes = self.axes @ pca.components_.T
+        self.axes = np.ascontiguousarray(self.axes, points.dtype)
         return self
+
+
+def principal_components(points: NDArray[np.floating[Any]], most: int, seed: int) -> PCA:
+    """scikit-learn's PCA with at most so many components, and one for every 5 samples, fitted to (n, d)."""
+    n_components = max(1, min(most, len(points) // SAMPLES_PER_COMPONENT, points.shape[1]))
+    with np.errstate(invalid="ignore"):  # shares of the variance of points that are all the same; not used here
+        return PCA(n_components, random_state=seed).fit(points)
+
+
+def _weighed(difference: NDArray[np.float64], precision: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    return difference if precision is None else difference @ precision

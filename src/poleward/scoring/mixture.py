@@ -1,0 +1,106 @@
+"""Gaussian mixture over latent points or prepared inputs, fitted by scikit-learn, kept as plain arrays."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from poleward.records import Encoded
+from poleward.scoring.scorer import Scorer
+from poleward.scoring.shares import CONSTANT, on_observed
+from poleward.scoring.views import Plain
+
+COMPONENTS = 8
+SAMPLES_PER_COMPONENT = 50
+MOST_SAMPLES = 10_000
+"""EM sees at most so many training samples."""
+
+REGULARISATION = {"means": 0.1, "inputs": 0.01}
+"""Added to every variance, that of a standardised axis being 1: a code is known less well than a measurement."""
+
+ROUNDS = 60
+
+
+class Mixture(Scorer):
+    """score(x) = -ln sum_c w_c N(x; m_c, C_c): how unlikely x is under at most 8 Gaussians with full covariance.
+
+    Fewer Gaussians where there are not 50 training samples for each.
+
+    Parameters
+    ----------
+    field : "means" (latent) or "inputs", where an unobserved cell counts as its column's centre
+    view : what is done to the points first
+    seed : of the start of EM
+    """
+
+    def __init__(self, field: str, view: Plain, seed: int = 0) -> None:
+        self.field = field
+        self.view = view
+        self.seed = seed
+        self.needs = self.learns = frozenset({field})
+        self.gaussians: dict[str, NDArray[Any]]
+
+    def fit(self, encoded: Encoded) -> "Mixture":
+        """Run EM on the training samples, or on some of them."""
+        points = getattr(encoded, self.field)
+        some = np.random.default_rng(self.seed).permutation(len(points))[:MOST_SAMPLES]
+        self.view.fit(points)
+        components = int(np.clip(len(some) // SAMPLES_PER_COMPONENT, 1, COMPONENTS))
+        added = REGULARISATION[self.field]
+        mixture = GaussianMixture(components, reg_covar=added, max_iter=ROUNDS, random_state=self.seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture not quite converged ranks as well
+            mixture.fit(self.view(points[np.sort(some)]).astype(np.float64))
+        self.gaussians = {
+            "weights": mixture.weights_,
+            "centres": mixture.means_,
+            "roots": mixture.precisions_cholesky_,  # C_c^-1 = R_c R_c^T
+        }
+        return self
+
+    def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Negative log densities (n,), without the constant d/2 ln 2 pi."""
+        return -logsumexp(self._logs(encoded), axis=1)
+
+    def contributions(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+        """Half the Mahalanobis distance to every Gaussian by `Plain.parts`, weighted by its responsibility for x.
+
+        What remains of the score (weights, volumes, the entropy of the responsibilities) is constant as far as cells
+        go. The other choice, only the Gaussian most responsible, jumps where two are equally near.
+        """
+        logs = self._logs(encoded)
+        responsibilities = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        points = getattr(encoded, self.field)
+        parts = np.zeros(points.shape)
+        for share, centre, root in zip(
+            responsibilities.T, self.gaussians["centres"], self.gaussians["roots"], strict=True
+        ):
+            parts += share[:, None] / 2 * self.view.parts(points, centre[None], root @ root.T)
+        if self.field == "inputs":
+            parts = on_observed(parts, encoded.observed)
+        rest = self.score(encoded, trained_on) - parts.sum(axis=1)
+        return {self.field: parts, CONSTANT: rest[:, None]}
+
+    def _logs(self, encoded: Encoded) -> NDArray[np.float64]:
+        """ln w_c N(x; m_c, C_c), (n, c)."""
+        x = self.view(getattr(encoded, self.field)).astype(np.float64)
+        logs = np.empty((len(x), len(self.gaussians["weights"])))
+        for c, (weight, centre, root) in enumerate(zip(*self.gaussians.values(), strict=True)):
+            distance = np.square((x - centre) @ root).sum(axis=1)
+            logs[:, c] = np.log(weight) + np.log(np.diag(root)).sum() - distance / 2
+        return logs
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights (c,), centres (c, d), roots of the precisions (c, d, d), and the view's own."""
+        return self.gaussians | {f"view.{name}": array for name, array in self.view.arrays().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Mixture":
+        """Take back what `arrays` gave."""
+        self.view.restore({name.removeprefix("view."): array for name, array in arrays.items()})
+        self.gaussians = {name: arrays[name] for name in ("weights", "centres", "roots")}
+        return self

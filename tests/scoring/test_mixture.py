@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from poleward.records import Encoded
+from poleward.scoring.mixture import COMPONENTS, REGULARISATION, SAMPLES_PER_COMPONENT, Mixture
+from poleward.scoring.views import Plain
+
+
+def no(n):
+    return np.zeros(n, bool)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def test_one_gaussian_is_its_density():
+    train, new = normal(SAMPLES_PER_COMPONENT, 3) @ np.diag([1.0, 2.0, 3.0]), normal(5, 3, seed=1)
+    scores = Mixture("inputs", Plain()).fit(Encoded(inputs=train)).score(Encoded(inputs=new), no(5))
+    covariance = np.cov(train.T, ddof=0) + REGULARISATION["inputs"] * np.eye(3)
+    expected = -multivariate_normal(train.mean(axis=0), covariance).logpdf(new) - 1.5 * np.log(2 * np.pi)
+    assert scores == pytest.approx(expected)
+
+
+def test_two_heaps_are_two_gaussians_and_what_lies_between_them_is_odd():
+    heaps = np.concatenate([normal(400, 2) - 10, normal(400, 2, seed=1) + 10])
+    mixture = Mixture("means", Plain()).fit(Encoded(means=heaps))
+    between, inside = mixture.score(Encoded(means=np.array([[0.0, 0.0], [10.0, 10.0]])), no(2))
+    assert between > inside + 10
+
+
+@pytest.mark.parametrize(("n", "gaussians"), [(5, 1), (120, 2), (5000, COMPONENTS)])
+def test_every_gaussian_has_fifty_samples(n, gaussians):
+    mixture = Mixture("means", Plain()).fit(Encoded(means=normal(n, 2)))
+    assert len(mixture.arrays()["weights"]) == gaussians
+
+
+def test_codes_are_trusted_less_than_measurements():
+    line = np.outer(normal(50), [1.0, 1.0])
+    off = np.array([[1.0, -1.0]])
+    code = Mixture("means", Plain()).fit(Encoded(means=line)).score(Encoded(means=off), no(1))
+    measured = Mixture("inputs", Plain()).fit(Encoded(inputs=line)).score(Encoded(inputs=off), no(1))
+    assert code < measured
+
+
+def test_samples_that_are_all_the_same_are_no_obstacle():
+    mixture = Mixture("inputs", Plain()).fit(Encoded(inputs=np.ones((200, 3))))
+    same, other = mixture.score(Encoded(inputs=np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 1.0]])), no(2))
+    assert np.isfinite(same) and other > same
