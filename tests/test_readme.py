@@ -11,7 +11,7 @@ import pytest
 from poleward.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-SMALLER = {"fit": ["--limit", "150", "--epochs", "1"], "sample": [], "info": []}
+SMALLER = {"fit": ["--limit", "150", "--epochs", "1"], "sample": [], "info": [], "correct": []}
 
 
 def blocks(language, before=""):
@@ -32,7 +32,7 @@ def test_its_python_gives_what_its_comments_say(tmp_path, monkeypatch):
     assert np.array_equal(names["detector"].predict([names["X"][0], odd]), [1, -1])
 
 
-@pytest.mark.parametrize("part", ["images", "table", "arrays"])
+@pytest.mark.parametrize("part", ["images", "table", "dirty", "arrays"])
 def test_its_commands_run(part, shared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     place = shared("data").parent

@@ -76,7 +76,7 @@ class Ranking:
 
     score : higher is more anomalous
     p_value : split-conformal, in [1/(m + 1), 1] for m calibration samples
-    is_anomaly : p_value at most the level asked for
+    is_anomaly : p_value at most the level asked for, or a discovery at the rate asked for
     in_training : the sample's content was part of the data given to ``fit``
     """
 
@@ -145,16 +145,43 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Why n samples have their scores.
+
+    score : (n,) higher is more anomalous
+    contributions : (n, columns), or images in the layout of the samples, one for each band of each pixel; they sum to
+        the score, and those of unobserved cells are 0
+    columns : of a table, in the order of the contributions; () for images
+    nearest : (n, m) rows, from 0, of the data given to ``fit``: the training samples that the scorer found nearest, the
+        nearest first; m is 0 for a scorer that keeps no training samples
+    distances : (n, m) to these, as the scorer measures them
+    cosines : (n, k - 1) cos phi_k of each code
+    moved : (n, k - 1) the same in standard deviations from their mean over codes of the training samples; the largest
+        in absolute value are the angles that moved
+    """
+
+    score: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+    columns: Sequence[str]
+    nearest: NDArray[np.int64]
+    distances: NDArray[np.float64]
+    cosines: NDArray[np.float64]
+    moved: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class CellEvidence:
     """One cell of a table row beside what the model expected of it.
 
     share : this cell's part of the row's reconstruction error, in [0, 1]
+    contribution : its part of the row's score, with a sign; 0 when no explanation was asked for
     """
 
     column: str
     value: str
     expected: str
     share: float
+    contribution: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -164,6 +191,9 @@ class Example:
     image, reconstruction : (height, width, bands) in the source's own units, or None for a table row
     residual : (height, width) root mean squared error over bands, in prepared units, or None
     cells : the table row's cells, worst first, or ()
+    contributions : (height, width) parts of the score that the pixels have, summed over bands, or None
+    nearest : (row of the training data, distance) of the nearest training samples, the nearest first, or ()
+    moved : (number of the angle from 1, its cosine, standard deviations from training) of the angles that moved most
     label : what the truth says of it, or None
     """
 
@@ -178,6 +208,28 @@ class Example:
     reconstruction: NDArray[Any] | None = None
     residual: NDArray[np.floating[Any]] | None = None
     cells: Sequence[CellEvidence] = ()
+    contributions: NDArray[np.floating[Any]] | None = None
+    nearest: Sequence[tuple[int, float]] = ()
+    moved: Sequence[tuple[int, float, float]] = ()
+
+
+@dataclass(frozen=True)
+class LatentPoints:
+    """Some of the ranked samples, as the report draws them on the sphere.
+
+    codes : (m, k) latent means
+    cosines : (m, k - 1) of their angles
+    scores : (m,)
+    classes : what they can be coloured by beside the score, name -> (m,) values
+    n_samples : of how many they were drawn
+    """
+
+    ids: Sequence[str]
+    codes: NDArray[np.floating[Any]]
+    cosines: NDArray[np.floating[Any]]
+    scores: NDArray[np.float64]
+    classes: Mapping[str, Sequence[str]]
+    n_samples: int
 
 
 @dataclass(frozen=True)
@@ -187,9 +239,12 @@ class ReportContents:
     facts : (name, value) pairs: what the data and the model were
     scores, calibration_scores : (n,), (m,) of the ranked and of the calibration samples
     threshold : score at and above which a sample is called an anomaly; ``alpha`` is its level
+    threshold_from : what set it: "alpha"; or "contamination" or "hand", where alpha is what calibration says of it
     history : training curves, name -> one value per epoch
     examples : the most anomalous samples, worst first
-    typical : some of the least anomalous ones, for the eye to compare with
+    typical : some ordinary ones, for the eye to compare with
+    points : of the latent sphere, or None
+    thumbnails : (m, side, side, 3) uint8, of the most anomalous images, worst first, or None
     """
 
     title: str
@@ -204,3 +259,6 @@ class ReportContents:
     evaluation: Evaluation | None = None
     labels: NDArray[np.bool_] | None = None
     warnings: Sequence[str] = field(default_factory=tuple)
+    threshold_from: str = "alpha"
+    points: LatentPoints | None = None
+    thumbnails: NDArray[np.uint8] | None = None

@@ -358,3 +358,16 @@ def test_an_archive_with_pickled_objects_is_refused_and_not_executed(model, tmp_
 def test_a_copied_folder_is_as_good_as_the_first(model, tmp_path):
     shutil.copytree(model, tmp_path / "copy")
     assert same(read_folder(tmp_path / "copy", "model").arrays, ARRAYS)
+
+
+# What may be edited.
+
+
+def test_the_decision_may_be_edited_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "model"
+    write_folder(path, "model", {"decision": {"threshold": 1.0}, "threshold": 1.0}, TENSORS)
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps(manifest | {"decision": {"threshold": 2.5}}, indent=4))
+    assert read_folder(path, "model").manifest["decision"] == {"threshold": 2.5}
+    (path / "manifest.json").write_text(json.dumps(manifest | {"threshold": 2.5}))
+    require_refused(path, "was changed after it was written, elsewhere than in its 'decision'")

@@ -96,3 +96,26 @@ def test_the_scores_given_are_left_as_they_are():
     scores = np.array([3.0, 1.0, 2.0])
     assert Conformal(scores).scores.tolist() == [1, 2, 3]
     assert scores.tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("alpha", [0.01, 0.05])
+def test_over_1000_splits_the_rate_of_false_alarms_is_at_most_the_one_asked_for(alpha, ties):
+    rng = np.random.default_rng(2)
+    everything = rng.normal(size=1200)
+    if ties:
+        everything = np.round(4 * everything) / 4
+    rates = np.empty(1000)
+    for split in range(1000):
+        scores = rng.permutation(everything)
+        rates[split] = (scores[200:] > Conformal(scores[:200]).threshold(alpha)).mean()
+    assert rates.mean() <= alpha + 3 * rates.std() / math.sqrt(1000)
+
+
+@given(some_scores, some_scores)
+def test_the_level_above_a_threshold_is_the_largest_p_value_of_scores_above_it(calibration, scores):
+    conformal = Conformal(calibration)
+    for threshold in [*calibration, -9.0, 9.0]:
+        above = conformal.p_values(scores[scores > threshold])
+        assert above.max(initial=0) <= conformal.level_above(threshold)
+    assert conformal.level_above(conformal.threshold(0.5)) <= conformal.level(0.5)

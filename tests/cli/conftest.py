@@ -121,7 +121,7 @@ def models(sources, tmp_path_factory):
     from poleward.cli.app import app
 
     folder = tmp_path_factory.mktemp("models")
-    quick = ["--epochs", "1", "--n-latent", "3"]
+    quick = ["--epochs", "1", "--n-latent", "3", "--correction"]
     assert app(["fit", str(sources / "images"), "--out", str(folder / "images"), *quick], standalone_mode=False) is None
     words = [
         "--where",

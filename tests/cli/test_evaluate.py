@@ -84,3 +84,14 @@ def test_truth_of_other_samples_is_refused(refused, sources, models, here):
     assert "fits none of the 41 ids" in refused(
         "evaluate", models / "images", sources / "images", "--truth", "truth.csv"
     )
+
+
+def test_at_a_level_the_shares_of_what_is_flagged_are_said_too(poleward, sources, models, here):
+    words = [models / "table", sources / "table.csv"]
+    poleward("score", *words, "--out", "s.csv", "--alpha", 0.2)
+    flagged, odd = read_ranking("s.csv").is_anomaly, np.arange(120) % 10 == 0
+    for level in (["--alpha", 0.2], ["--alarms", "2/10"]):
+        found = figures(poleward, *words, *level)
+        assert found["anomalies_found"] == flagged[odd].mean()
+        assert found["false_alarms"] == flagged[~odd].mean()
+    assert "false alarms at level 0.2" in " ".join(poleward("evaluate", *words, "--alpha", 0.2).out.split())

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -53,3 +54,24 @@ def test_a_model_fitted_in_python_has_no_source(poleward, here):
 def test_what_is_no_model_is_refused(refused, here, words):
     assert "does not exist" in refused("info", "nowhere", *words)
     assert "is not a Poleward folder" in refused("info", ".", *words)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"threshold": 2.5}, "anomaly above score 2.5 (set by hand)"),
+        ({"alpha": 0.2}, "anomaly above score that of level 0.2, set by hand"),
+    ],
+)
+def test_a_decision_that_was_edited_is_said_to_be(poleward, models, here, changes, said):
+    shutil.copytree(models / "table", here / "m")
+    manifest = json.loads((here / "m/manifest.json").read_text())
+    manifest["decision"] |= changes
+    (here / "m/manifest.json").write_text(json.dumps(manifest))
+    assert said in " ".join(poleward("info", "m").out.split())
+
+
+def test_a_threshold_that_contamination_set_is_said_to_be(poleward, sources, here):
+    words = ["--contamination", 0.1, "--exclude", "name,odd", "--epochs", 1, "--n-latent", 3]
+    poleward("fit", sources / "table.csv", "--out", "m", *words)
+    assert "(10.0% of the training data are above)" in " ".join(poleward("info", "m").out.split())

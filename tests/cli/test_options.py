@@ -90,8 +90,63 @@ def test_ids_takes_those_named_in_a_file(poleward, sources, models, here, form):
 
 
 def test_ids_are_row_numbers_when_no_column_names_them(poleward, sources, models, here):
-    poleward("score", models / "table", sources / "table.csv", "--out", "s.csv", "--limit", 2)
+    poleward("fit", sources / "table.csv", "--out", "m", "--exclude", "name,odd", *QUICK)
+    poleward("score", "m", sources / "table.csv", "--out", "s.csv", "--limit", 2)
     assert ids_of(here / "s.csv") == ["0", "1"]
+
+
+@pytest.mark.parametrize("command", ["score", "report"])
+def test_the_id_column_of_training_names_what_is_ranked(poleward, sources, models, here, command):
+    poleward(command, models / "table", sources / "table.csv", "--out", "s.csv", "--limit", 2)
+    assert "r1" in (here / "s.csv").read_text()
+
+
+def test_where_a_source_lacks_the_id_column_of_training_its_rows_are_numbered(poleward, sources, models, here):
+    import pandas as pd
+
+    pd.read_csv(sources / "table.csv", dtype=str).drop(columns="name").to_csv("bare.csv", index=False)
+    assert poleward("score", models / "table", "bare.csv", "--out", "s.csv", "--limit", 2).code == 0
+    assert ids_of(here / "s.csv") == ["0", "1"]
+
+
+def test_an_id_column_that_is_said_comes_before_that_of_training(poleward, sources, here):
+    words = ["--id-column", "day", "--limit", 1]
+    poleward("fit", sources / "table.csv", "--out", "m", "--id-column", "name", "--columns", "a,b", *QUICK)
+    assert poleward("score", "m", sources / "table.csv", "--out", "s.csv", *words).code == 0
+    assert ids_of(here / "s.csv") == ["2024-01-01"]
+
+
+def test_limit_is_part_of_what_info_says(poleward, sources, here):
+    poleward("fit", sources / "table.csv", "--out", "m", "--where", "odd=0", "--limit", 50, "--columns", "a,b", *QUICK)
+    assert "data table.csv --where odd=0 --limit 50, 50 rows" in " ".join(poleward("info", "m").out.split())
+
+
+def test_false_alarms_in_rows_are_the_level_of_a_model(poleward, sources, here):
+    words = ["--alarms", "100/1000", "--exclude", "name,odd"]
+    assert poleward("fit", sources / "table.csv", "--out", "m", *QUICK, *words).code == 0
+    assert manifest(here / "m")["settings"]["alpha"] == 0.1
+
+
+def test_contamination_can_be_left_to_be_estimated(poleward, sources, here):
+    words = ["--contamination", "auto", "--exclude", "name,odd", "--scorer", "input-knn"]
+    done = poleward("fit", sources / "table.csv", "--out", "m", *QUICK, *words)
+    found = manifest(here / "m")
+    assert found["settings"]["contamination"] == "auto"
+    assert f"about {found['facts']['contamination']:.1%} of the training data are taken to be anomalies" in done.err
+
+
+@pytest.mark.parametrize("command", ["fit", "score", "report", "evaluate"])
+def test_a_level_is_said_in_one_way(refused, sources, models, here, command):
+    model = [] if command == "fit" else [models / "table"]
+    out = [] if command == "evaluate" else ["--out", "o.csv"]
+    said = refused(command, *model, sources / "table.csv", *out, "--alpha", 0.1, "--alarms", "1/10")
+    assert said == "poleward: --alpha and --alarms were both said; a decision is taken at one of them\n"
+
+
+@pytest.mark.parametrize("command", ["score", "report", "evaluate"])
+def test_false_alarms_are_written_as_so_many_in_so_many_rows(refused, sources, models, here, command):
+    out = [] if command == "evaluate" else ["--out", "o.csv"]
+    assert "for example 10/1000" in refused(command, models / "table", sources / "table.csv", *out, "--alarms", "1%")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -19,7 +20,8 @@ class Page(HTMLParser):
         self.attributes += [(tag, name, value or "") for name, value in attrs]
 
     def handle_data(self, data):
-        self.texts.append(data)
+        if self.tags[-1:] != ["script"]:
+            self.texts.append(data)
 
 
 def page(poleward, here, *words):
@@ -67,6 +69,28 @@ def test_as_many_as_asked_for_are_shown(poleward, sources, models, here, worst):
     assert Page(more).tags.count("img") > Page(few).tags.count("img")
 
 
+def test_the_page_shows_the_sphere_and_every_image_by_rank(poleward, sources, models, here):
+    text = page(poleward, here, models / "images", sources / "images")
+    assert "canvas" in Page(text).tags
+    assert "All images, by rank" in text and 'alt="Images of ranks 1 to 41"' in text
+
+
+def test_the_page_says_what_the_cells_contribute_and_what_is_near(poleward, sources, models, here):
+    said = " ".join("".join(Page(page(poleward, here, models / "table", sources / "table.csv")).texts).split())
+    for words in ("Contribution", "Nearest in training", "Angles that moved", "What another threshold would cost"):
+        assert words in said
+
+
+def test_a_threshold_set_by_hand_is_called_so(poleward, sources, models, here):
+    shutil.copytree(models / "table", here / "m")
+    manifest = json.loads((here / "m" / "manifest.json").read_text())
+    manifest["decision"]["threshold"] += 1.0
+    (here / "m" / "manifest.json").write_text(json.dumps(manifest))
+    assert poleward("report", "m", sources / "table.csv", "--out", "r.html").code == 0
+    text = (here / "r.html").read_text()
+    assert "Set by hand; by" in text and "flagged above the threshold" in text
+
+
 def test_with_a_truth_the_page_has_figures(poleward, sources, models, here):
     without = page(poleward, here, models / "table", sources / "table.csv")
     known = page(poleward, here, models / "table", sources / "table.csv", "--truth-column", "odd")
@@ -84,3 +108,8 @@ def test_a_sample_with_a_single_value_is_still_shown(poleward, sources, models, 
     (here / "t.csv").write_text("a,b,colour,day,flag\n0.1,,,,\n0.1,0.2,red,2024-01-02,true\n")
     text = page(poleward, here, models / "table", "t.csv")
     assert "nan" not in "".join(Page(text).texts).lower()
+
+
+@pytest.mark.parametrize("words", [["--alpha", 0.2], ["--alarms", "200/1000"]])
+def test_the_page_says_the_level_asked_for(poleward, sources, models, here, words):
+    assert "flagged at alpha = 0.2" in page(poleward, here, models / "table", sources / "table.csv", *words)

@@ -5,6 +5,7 @@ import pyarrow.parquet
 import pytest
 
 from poleward.cli import score
+from poleward.data import rankings
 from poleward.data.rankings import read_ranking
 from poleward.detector.detector import Detector
 
@@ -95,3 +96,61 @@ def test_new_tables_may_have_their_columns_in_another_order(poleward, sources, m
     poleward("score", models / "table", sources / "table.csv", "--out", "a.csv")
     poleward("score", models / "table", "turned.csv", "--out", "b.csv")
     assert np.array_equal(read_ranking("a.csv").score, read_ranking("b.csv").score)
+
+
+def test_false_alarms_in_rows_are_a_level(poleward, sources, models, here):
+    for out, words in (("a.csv", ["--alpha", 0.2]), ("b.csv", ["--alarms", "200/1000"])):
+        assert poleward("score", models / "table", sources / "table.csv", "--out", out, *words).code == 0
+    assert (here / "a.csv").read_bytes() == (here / "b.csv").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("pieces", [7, 4096])
+def test_discoveries_are_decided_over_the_whole_source(poleward, sources, models, here, monkeypatch, ending, pieces):
+    monkeypatch.setattr(score, "ROWS_AT_A_TIME", {"images": pieces, "table": pieces})
+    monkeypatch.setattr(rankings.ranking_pieces, "__defaults__", (11,))
+    done = poleward("score", models / "table", sources / "table.csv", "--out", f"s.{ending}", "--fdr", 0.7)
+    ranking = read_ranking(f"s.{ending}")
+    ordered = np.sort(ranking.p_value)
+    kept = ordered[ordered <= 0.7 * np.arange(1, 121) / 120]
+    assert np.array_equal(ranking.is_anomaly, ranking.p_value <= kept.max())
+    assert 12 <= ranking.is_anomaly.sum() < 120
+    assert done.out.startswith(f"120 samples ranked, {int(ranking.is_anomaly.sum())} called anomalies")
+    assert here() == [f"s.{ending}"]
+
+
+def test_all_but_the_decisions_is_the_same_at_a_false_discovery_rate(poleward, sources, models, here):
+    for out, words in (("a.csv", []), ("b.csv", ["--fdr", 0.7])):
+        poleward("score", models / "images", sources / "images", "--out", out, *words)
+    one, other = read_ranking("a.csv"), read_ranking("b.csv")
+    assert list(one.id) == list(other.id)
+    for name in ("score", "p_value", "in_training"):
+        assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_too_few_calibration_samples_for_a_discovery_are_said(poleward, sources, models, here):
+    done = poleward("score", models / "images", sources / "images", "--out", "s.csv", "--fdr", 0.01)
+    assert done.code == 0
+    assert "6 calibration samples are few for a false discovery rate of 0.01 among 41" in done.err
+
+
+@pytest.mark.parametrize("words", [["--fdr", 0], ["--fdr", 1.5], ["--fdr", 0.1, "--alpha", 0.1]])
+def test_a_false_discovery_rate_that_cannot_be_followed_leaves_nothing_behind(refused, sources, models, here, words):
+    refused("score", models / "table", sources / "table.csv", "--out", "s.csv", *words)
+    assert here() == []
+
+
+def test_a_fault_on_the_way_to_discoveries_leaves_nothing_behind(refused, models, here):
+    rows = "".join(f"{i},{i},red,2024-01-01,true\n" for i in range(30))
+    (here / "t.csv").write_text("a,b,colour,day,flag\n" + rows + ",,,,\n")
+    assert "holds no value at all" in refused("score", models / "table", "t.csv", "--out", "s.csv", "--fdr", 0.5)
+    assert here() == ["t.csv"]
+
+
+def test_the_exit_code_says_that_there_are_anomalies_when_asked_to(poleward, sources, models, here):
+    words = ["score", models / "table", sources / "table.csv", "--out", "s.csv"]
+    assert poleward(*words).code == 0
+    done = poleward(*words, "--fail-on-anomaly")
+    assert (done.code, done.err) == (1, "")
+    assert read_ranking("s.csv").is_anomaly.any()
+    assert poleward(*words, "--fail-on-anomaly", "--where", "odd=0", "--alpha", 1e-9).code == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from poleward.detector.detector import Detector
 from poleward.detector.fitting import Run
 from poleward.errors import SchemaError, SettingError, SourceError, TrainingCollapsed
-from poleward.scoring.catalogue import SCORERS
+from poleward.scoring.catalogue import IMAGE_VIEWS, SCORERS
 
 NAMES = ["a", "b", "c"]
 
@@ -164,8 +164,17 @@ def test_what_a_masked_pixel_would_have_held_does_not_matter():
     )
 
 
-@pytest.mark.parametrize("scorer", SCORERS)
-@pytest.mark.parametrize("make", [rows, images], ids=["table", "images"])
+SUITED = [(images, name) for name in SCORERS] + [(rows, name) for name in SCORERS if name not in IMAGE_VIEWS]
+
+
+def test_a_scorer_of_images_is_refused_for_a_table_before_anything_is_trained():
+    steps = []
+    with pytest.raises(SettingError, match="'input-patches' is for images"):
+        quick(scorer="input-patches").fit_under(rows(), Run(on_step=lambda done, total: steps.append(done)))
+    assert not steps
+
+
+@pytest.mark.parametrize(("make", "scorer"), SUITED)
 def test_a_score_depends_on_nothing_but_its_sample(make, scorer):
     X = make().astype(np.float64)
     X[::7, 1] = np.nan
@@ -333,7 +342,7 @@ def test_images_of_a_source_have_their_bands_last_however_many_they_are():
         ({"scorer": "lof"}, "scorer = 'lof'.*knn"),
         ({"n_latent": 1}, "n_latent = 1: accepted is a whole number of at least 2"),
         ({"epochs": 0}, "epochs = 0"),
-        ({"contamination": 0.6}, "contamination = 0.6: accepted is None or a share above 0 and up to 0.5"),
+        ({"contamination": 0.6}, 'contamination = 0.6: accepted is None, "auto" or a share above 0 and up to 0.5'),
         ({"alpha": 1.0}, "alpha = 1.0"),
         ({"random_state": -1}, "random_state = -1"),
         ({"device": "abacus"}, "device 'abacus' is not available here .*; use 'cpu' or 'auto'"),
@@ -381,3 +390,27 @@ def test_new_rows_lie_where_the_training_rows_lay():
     X = rows(600) * [1, 10, 100] + [5, 0, -5]
     made = quick(epochs=20, n_latent=4).fit(X).sample(500, random_state=0)
     assert np.abs((made.mean(axis=0) - X.mean(axis=0)) / X.std(axis=0)).max() < 0.5
+
+
+def test_a_fit_that_fails_leaves_what_was_learned_before_whole():
+    detector = quick().fit(rows())
+    before = detector.score_samples(rows())
+    for X in (np.full((30, 4, 4), 7), pa.table({"a": [1.0] * 9}), images(3)):
+        with pytest.raises(ValueError, match=r"same value|3 sample|nothing varies"):
+            detector.fit(X)
+        assert np.array_equal(detector.score_samples(rows()), before)
+        assert detector.sample(2, random_state=0).shape == (2, 3)
+
+
+def test_a_first_fit_that_fails_leaves_nothing():
+    detector = quick()
+    with pytest.raises(ValueError, match="same value"):
+        detector.fit(np.full((30, 4, 4), 7))
+    assert vars(detector) == vars(quick())
+
+
+@pytest.mark.usefixtures("as_installed")
+def test_a_level_may_be_a_fraction():
+    from fractions import Fraction
+
+    assert quick(alpha=Fraction(10, 1000)).settings().alpha == 0.01

@@ -34,7 +34,7 @@ def quick(**settings):
     [
         {},
         {"objective": "variational", "scorer": "reconstruction", "contamination": 0.1},
-        {"objective": "norm", "scorer": "norm"},
+        {"objective": "norm", "scorer": "norm", "contamination": "auto"},
     ],
     ids=str,
 )

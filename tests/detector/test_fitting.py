@@ -199,3 +199,40 @@ def test_the_seed_decides_split_weights_and_noise():
     assert not same(weights(one), weights(other))
     assert np.array_equal(one.calibration_prints, same_seed.calibration_prints)
     assert not np.array_equal(one.calibration_prints, other.calibration_prints)
+
+
+def odd_ones_among(n, share, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 3))
+    X[: round(share * n)] += 40 * rng.normal(size=(round(share * n), 3))
+    return numbered_columns(X)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.15])
+def test_contamination_can_be_estimated(share):
+    model = fit_model("table", odd_ones_among(1500, share), settings(contamination="auto", scorer="input-knn"), seed=0)
+    found = model.facts["contamination"]
+    assert abs(found - share) < 0.3 * share
+    assert model.facts["threshold_from"] == "contamination"
+    flagged = model.rank(odd_ones_among(1500, share), [str(i) for i in range(1500)]).is_anomaly
+    assert abs(flagged.sum() - found * 1500) <= 1
+    assert flagged[: round(share * 1500)].mean() > 0.7
+
+
+def test_clean_data_are_decided_upon_as_if_contamination_had_not_been_asked_for():
+    clean = rows(1500)
+    one, other = (
+        fit_model("table", clean, settings(contamination=asked, scorer="input-knn"), seed=0) for asked in (None, "auto")
+    )
+    assert other.facts["contamination"] == 0
+    assert one.threshold == other.threshold
+    assert np.array_equal(one.conformal.scores, other.conformal.scores)
+
+
+def test_calibration_scores_of_anomalies_that_stand_far_out_are_left_out_of_p_values():
+    data = odd_ones_among(1500, 0.1)
+    told = fit_model("table", data, settings(contamination=0.1, scorer="input-isolation-forest"), seed=0)
+    not_told = fit_model("table", data, settings(scorer="input-isolation-forest"), seed=0)
+    left_out = told.facts["n_left_out"]
+    assert 0 < left_out <= 22
+    assert np.array_equal(told.conformal.scores, not_told.conformal.scores[:-left_out])

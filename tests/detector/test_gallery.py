@@ -56,13 +56,12 @@ def test_in_how_many_parts_a_source_comes_does_not_matter(request, kind, sizes):
     assert [example.id for example in whole.worst()] == [example.id for example in parts.worst()]
 
 
-def test_the_typical_are_near_the_median(pictures):
+def test_the_typical_score_as_calibration_samples_do(pictures):
     model, X = pictures
-    scores = model.scores(X)
     typical = filled(model, X, [20, 40]).typical()
-    assert len(typical) == 4
-    spread = np.abs(scores - np.median(scores))
-    assert all(abs(example.score - np.median(scores)) <= np.quantile(spread, 0.5) for example in typical)
+    usual = np.median(model.conformal.scores)
+    nearest = np.argsort(np.abs(model.scores(X) - usual), kind="stable")[:4]
+    assert [example.id for example in typical] == [f"s{row}" for row in nearest]
 
 
 def test_an_example_says_what_its_ranking_says(pictures):
@@ -106,12 +105,11 @@ def test_the_mean_square_of_a_residual_is_the_reconstruction_score(pictures):
         assert np.square(example.residual.astype(float)).mean() == pytest.approx(example.score, rel=1e-5)
 
 
-def test_the_shares_of_a_row_add_up_to_one_and_the_worst_cell_comes_first(cells):
+def test_the_shares_of_a_row_add_up_to_one(cells):
     model, table = cells
     for example in filled(model, table, [90]).worst():
         shares = [cell.share for cell in example.cells]
         assert sum(shares) == pytest.approx(1)
-        assert shares == sorted(shares, reverse=True)
         assert {cell.column for cell in example.cells} == {"a", "b", "c"}
 
 
@@ -134,3 +132,61 @@ def test_a_wild_cell_is_the_first_that_is_shown(cells):
 def test_nothing_met_is_nothing_shown(pictures):
     gallery = Gallery(pictures[0], 3, 3)
     assert (gallery.worst(), gallery.typical(), len(gallery.scores)) == ([], [], 0)
+
+
+def test_the_contributions_of_a_row_sum_to_its_score_and_the_highest_comes_first(cells):
+    model, table = cells
+    for example in filled(model, table, [90]).worst():
+        contributions = [cell.contribution for cell in example.cells]
+        assert sum(contributions) == pytest.approx(example.score)
+        assert contributions == sorted(contributions, reverse=True)
+
+
+def test_the_contributions_of_an_image_sum_to_its_score(pictures):
+    model, X = pictures
+    for example in filled(model, X, [60]).worst():
+        assert example.contributions.shape == (6, 5)
+        assert example.contributions.sum() == pytest.approx(example.score)
+
+
+def test_an_example_names_its_nearest_training_samples_and_the_angles_that_moved(cells):
+    model, table = cells
+    for example in filled(model, table, [90]).worst():
+        assert len(example.nearest) == 3
+        assert all(0 <= row < 90 for row, _ in example.nearest)
+        assert {angle for angle, _, _ in example.moved} == {1, 2}
+        assert abs(example.moved[0][2]) >= abs(example.moved[1][2])
+
+
+@pytest.mark.parametrize("kind", ["pictures", "cells"])
+def test_points_are_the_codes_of_all_samples_in_their_order(request, kind):
+    model, data = request.getfixturevalue(kind)
+    points = filled(model, data, [13, 47]).points()
+    assert points.ids == [f"s{i}" for i in range(60)]
+    some = data.slice(0, 60) if isinstance(data, pa.Table) else data
+    assert np.allclose(points.codes, model.codes(some), atol=1e-5)
+    assert np.array_equal(points.scores, filled(model, data, [60]).scores)
+    assert points.cosines.shape == (60, 2)
+
+
+def test_too_many_points_are_thinned_by_a_draw_that_batches_do_not_change(pictures):
+    model, X = pictures
+    few = []
+    for sizes in ([60], [7, 33, 20]):
+        gallery, start = Gallery(model, 1, 1, n_points=20), 0
+        for size in sizes:
+            part = X[start : start + size]
+            gallery.add(part, model.rank(part, [f"s{i}" for i in range(start, start + size)]))
+            start += size
+        few.append(gallery.points())
+    assert len(few[0].ids) == 20 and few[0].n_samples == 60
+    assert few[0].ids == few[1].ids
+    assert np.allclose(few[0].codes, model.codes(X[[int(name[1:]) for name in few[0].ids]]), atol=1e-5)
+
+
+def test_points_know_decision_and_label(pictures):
+    model, X = pictures
+    labels = np.arange(60) < 30
+    points = filled(model, X, [60]).points(labels)
+    assert points.classes["label"] == ["anomaly"] * 30 + ["normal"] * 30
+    assert set(points.classes) == {"decision", "label"}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from poleward.detector.detector import Detector
-from poleward.errors import SchemaError
+from poleward.errors import SchemaError, SettingError
 
 
 def images(n=40):
@@ -92,3 +92,44 @@ def test_dead_dimensions_are_counted(of_rows):
 
     dead = replace(of_rows.model_, facts=of_rows.model_.facts | {"n_latent_dead": 2})
     assert dead.warnings()[0].startswith("2 of 3 latent dimensions are the same for every sample")
+
+
+def test_at_a_false_discovery_rate_the_decision_is_that_of_benjamini_and_hochberg(of_rows):
+    from scipy.stats import false_discovery_control
+
+    data = of_rows.raw(table(np.concatenate([rows(40, seed=1), 30 + rows(20, seed=2)])))
+    ids = list(map(str, range(60)))
+    found = of_rows.model_.rank(data, ids, fdr=0.3)
+    assert np.array_equal(found.is_anomaly, false_discovery_control(found.p_value) <= 0.3)
+    assert found.is_anomaly[40:].all()
+    assert np.array_equal(found.score, of_rows.model_.rank(data, ids).score)
+
+
+def test_too_few_calibration_samples_for_any_discovery_are_warned_of(of_rows):
+    data = of_rows.raw(table(rows(60, seed=1)))
+    with pytest.warns(UserWarning, match="22 calibration samples are few for a false discovery rate of 0.001 among 60"):
+        found = of_rows.model_.rank(data, list(map(str, range(60))), fdr=0.001)
+    assert not found.is_anomaly.any()
+
+
+def test_a_level_and_a_false_discovery_rate_together_are_refused(of_rows):
+    with pytest.raises(SettingError, match="alpha and fdr were both said"):
+        of_rows.rank(rows(5), alpha=0.1, fdr=0.1)
+
+
+def test_the_level_of_a_threshold_that_alpha_did_not_set_is_what_calibration_says():
+    detector = Detector(epochs=1, n_latent=3, random_state=0, scorer="input-knn", contamination=0.2).fit(rows())
+    model = detector.model_
+    above = (model.conformal.scores > model.threshold).sum()
+    assert model.level == (above + 1) / (len(model.conformal.scores) + 1)
+
+
+def test_what_contamination_did_is_said():
+    X = np.concatenate([rows(1350), 40 * rows(150, seed=1)])
+    detector = Detector(epochs=1, n_latent=3, random_state=0, scorer="input-isolation-forest", contamination="auto")
+    model = detector.fit(X).model_
+    assert model.warnings() == [
+        f"about {model.facts['contamination']:.1%} of the training data are taken to be anomalies",
+        f"{model.facts['n_left_out']} calibration samples score too high to be normal; p-values are without them",
+    ]
+    assert model.facts["n_left_out"] > 0

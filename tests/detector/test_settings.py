@@ -91,3 +91,10 @@ def test_a_device_that_is_not_here_is_refused_in_one_line(name):
     with pytest.raises(SettingError, match=f"device '{name}' is not available here") as refused:
         resolve_device(name)
     assert "\n" not in str(refused.value)
+
+
+def test_contamination_may_be_left_to_be_estimated():
+    assert with_(contamination="auto").contamination == "auto"
+    for word in ("AUTO", "", "0.1"):
+        with pytest.raises(SettingError, match=r"contamination = '.*': accepted is None, \"auto\" or a share"):
+            with_(contamination=word)

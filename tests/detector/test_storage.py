@@ -13,7 +13,7 @@ from poleward.artifact.folder import read_folder, write_folder
 from poleward.detector.detector import Detector
 from poleward.errors import ModelError, OutputError
 from poleward.objectives.catalogue import OBJECTIVES
-from poleward.scoring.catalogue import SCORERS
+from poleward.scoring.catalogue import IMAGE_VIEWS, SCORERS
 
 
 def rows(seed=0):
@@ -46,8 +46,10 @@ def model(saved, tmp_path):
     return shutil.copytree(saved, tmp_path / "model")
 
 
-@pytest.mark.parametrize("scorer", SCORERS)
-@pytest.mark.parametrize("make", [rows, images], ids=["table", "images"])
+@pytest.mark.parametrize(
+    ("make", "scorer"),
+    [(images, name) for name in SCORERS] + [(rows, name) for name in SCORERS if name not in IMAGE_VIEWS],
+)
 def test_a_loaded_detector_ranks_to_the_bit_as_the_saved_one(tmp_path, scorer, make):
     detector, new = quick(scorer=scorer).fit(make()), make()[::-1]
     detector.save(tmp_path / "model")
@@ -172,7 +174,9 @@ def without(name):
         {"settings": lambda settings: settings | {"n_latent": 5}},
         {"facts": without("seed")},
         {"estimator": lambda attributes: None},
-        {"threshold": lambda threshold: "high"},
+        {"calibrated_threshold": lambda threshold: "high"},
+        {"decision": lambda decision: None},
+        {"decision": without("alpha")},
         {"preparation": without("columns")},
         {"preparation": lambda preparation: preparation | {"kind": "sound"}},
         {"tensors": without("encoder.layers.0.weight")},
@@ -244,3 +248,71 @@ def test_a_mixed_table_comes_back_with_its_types(tmp_path):
     loaded = Detector.load(tmp_path / "model")
     assert loaded.sample(3, random_state=0).equals(detector.sample(3, random_state=0))
     assert np.array_equal(loaded.score_samples(frame), detector.score_samples(frame))
+
+
+def edited(folder, **changes):
+    """Change a manifest as a person with an editor does."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["decision"] |= changes
+    path.write_text(json.dumps(manifest, indent=4))
+    return folder
+
+
+def test_the_manifest_says_first_how_it_decides(saved):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    assert list(manifest)[:3] == ["format", "kind", "decision"]
+    assert manifest["decision"] == {"alpha": 0.01, "threshold": Detector.load(saved).model_.threshold}
+
+
+def test_a_threshold_that_was_edited_is_the_one_used(model):
+    before = Detector.load(model)
+    threshold = float(np.median(-before.score_samples(rows(1))))
+    after = Detector.load(edited(model, threshold=threshold))
+    ranking = after.rank(rows(1))
+    assert np.array_equal(ranking.is_anomaly, ranking.score > threshold)
+    assert np.array_equal(after.predict(rows(1)) == -1, ranking.is_anomaly)
+    assert np.array_equal(ranking.p_value, before.p_values(rows(1)))
+    assert after.model_.facts["threshold_from"] == "hand"
+    assert after.model_.level == after.model_.conformal.level_above(threshold)
+
+
+def test_an_alpha_that_was_edited_brings_its_threshold(model):
+    detector = Detector.load(edited(model, alpha=0.2))
+    assert detector.alpha == 0.2
+    assert detector.model_.threshold == detector.model_.conformal.threshold(0.2)
+    assert detector.model_.facts["threshold_from"] == "alpha"
+
+
+def test_what_was_edited_is_kept_when_saved_again(model, tmp_path):
+    Detector.load(edited(model, threshold=0.5)).save(tmp_path / "again")
+    detector = Detector.load(tmp_path / "again")
+    assert detector.model_.threshold == 0.5
+    assert detector.model_.facts["threshold_from"] == "hand"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"alpha": 2}, "alpha = 2"),
+        ({"alpha": "low"}, "alpha = 'low'"),
+        ({"alpha": None}, "alpha = None"),
+        ({"threshold": "high"}, "threshold = 'high': accepted is a number"),
+        ({"threshold": float("nan")}, "threshold = nan: accepted is a number"),
+        ({"threshold": True}, "threshold = True"),
+        ({"alpha": 0.2, "threshold": 0.5}, "both alpha and threshold of its decision were changed"),
+    ],
+)
+@pytest.mark.usefixtures("as_installed")
+def test_an_edit_that_cannot_be_followed_is_refused_in_one_line(model, changes, said):
+    with pytest.raises(ModelError, match=said) as refused:
+        Detector.load(edited(model, **changes))
+    assert "\n" not in str(refused.value)
+
+
+def test_whatever_else_is_edited_is_refused_with_what_may_be(model):
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["settings"]["alpha"] = 0.2
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="was changed after it was written, elsewhere than in its 'decision'"):
+        Detector.load(model)

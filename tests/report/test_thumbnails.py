@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poleward.report.thumbnails import HEAT, LARGEST_SIDE, MISSING, colours, display_range, heat, png_uri
+from poleward.report.thumbnails import (
+    HEAT,
+    LARGEST_SIDE,
+    MISSING,
+    THUMBNAIL,
+    colours,
+    display_range,
+    heat,
+    jpeg_uri,
+    png_uri,
+    thumbnail,
+)
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
@@ -85,3 +96,19 @@ def test_a_large_picture_is_made_smaller_in_proportion():
         LARGEST_SIDE // 2,
         3,
     )
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (100, 40, 3), (3, 50, 5)])
+def test_a_thumbnail_is_a_small_square(shape):
+    assert thumbnail(np.random.default_rng(0).random(shape)).shape == (THUMBNAIL, THUMBNAIL, 3)
+
+
+def test_a_thumbnail_keeps_the_proportions_between_black_bars():
+    wide = thumbnail(np.full((10, 40, 3), 200, np.uint8))
+    assert not wide[:11].any() and (wide[13:19] == 200).all()
+
+
+def test_a_jpeg_is_close_to_its_pixels():
+    pixels = np.full((16, 16, 3), 120, np.uint8)
+    content = base64.b64decode(jpeg_uri(pixels).split(",")[1])
+    assert np.abs(np.asarray(Image.open(io.BytesIO(content))).astype(int) - 120).max() < 4

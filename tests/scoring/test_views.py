@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poleward.scoring.views import COMPONENTS, Plain, Sphere, Standardised, Whitened
+from poleward.scoring.views import COMPONENTS, Plain, Sphere, Standardised, Unsqueezed, Whitened
 
 
 def normal(*shape, seed=0):
@@ -102,3 +102,19 @@ def test_beyond_64_axes_the_standardised_view_keeps_the_leading_components():
 
 def test_standardised_points_that_are_all_the_same_lie_at_the_origin():
     assert not Standardised().fit(np.ones((10, 3)))(np.ones((2, 3))).any()
+
+
+def test_unsqueezed_columns_are_the_measured_ones_standardised():
+    x = np.random.default_rng(0).lognormal(0, 2, size=(300, 1))
+    t = np.arcsinh(x / 3)
+    points = np.column_stack([(t - t.mean()) / t.std(), normal(300)])
+    squeezed = np.array([[1.0, 0.0], [t.mean(), 0.0], [t.std(), 1.0]])
+    found = Unsqueezed(squeezed).fit(points)(points)
+    difference = found - found[0]
+    assert difference[:, 0] == pytest.approx((x[:, 0] - x[0, 0]) / x.std())
+    assert difference[:, 1] == pytest.approx((points[:, 1] - points[0, 1]) / points[:, 1].std())
+
+
+def test_a_value_beyond_all_measure_stays_finite_when_unsqueezed():
+    view = Unsqueezed(np.array([[1.0], [0.0], [1.0]])).fit(normal(50, 1))
+    assert np.isfinite(np.square(view(np.array([[1e9]])))).all()

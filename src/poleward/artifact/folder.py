@@ -2,7 +2,8 @@
 
 ::
 
-    manifest.json          format, kind, the writer's content, size and SHA-256 of each file below, and its own SHA-256
+    manifest.json          format, kind, the writer's content, size and SHA-256 of each file below, and its own SHA-256,
+                           which leaves out the entry "decision": that one may be edited by hand
     weights.safetensors    tensors (absent when there are none)
     arrays.npz             arrays, no pickle (absent when there are none)
 """
@@ -32,6 +33,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 ARRAYS = "arrays.npz"
+EDITABLE = "decision"
+"""The entry of a manifest that its checksum leaves out; whoever writes it checks what it reads."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,10 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
             f"{path}: the manifest names unexpected files ({', '.join(sorted(names - {WEIGHTS, ARRAYS}))})"
         )
     if not intact:
-        raise ModelError(f"{path}: manifest.json was changed after it was written; restore the folder from a copy")
+        raise ModelError(
+            f"{path}: manifest.json was changed after it was written, elsewhere than in its {EDITABLE!r};"
+            " restore the folder from a copy"
+        )
     return dict(manifest)
 
 
@@ -158,8 +164,9 @@ def _fill(
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest's content; what JSON makes of it (keys to text, tuples to lists) leaves it the same."""
-    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+    """SHA-256 of what is fixed in a manifest; what JSON makes of it (keys to text, tuples to lists) does not matter."""
+    fixed = {name: value for name, value in manifest.items() if name != EDITABLE}
+    return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()
 
 
 def _write_bytes(path: Path, data: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,23 @@ def as_markdown(record: dict[str, Any], figures: Sequence[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
 def code_hash() -> str:
-    """A short hash of the package's own source files."""
+    """A short hash of the package's own source files, as they were at the first call."""
     root = Path(poleward.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def digest_of(texts: Sequence[str]) -> str:
+    """A short hash of several texts in their order.
+
+    >>> len(digest_of(["a", "b"]))
+    12
+    """
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
 
 
 def machine() -> str:

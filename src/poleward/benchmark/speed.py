@@ -4,7 +4,7 @@ import csv
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -142,19 +142,19 @@ def neighbor_figures(turns: int, n_queries: int = 10_000, n_points: int = 50_000
     yield Figure("k-NN, ours over the better of the others", ratio, "at most 1.2", ratio.typical <= 1.2)
 
 
-def memory_figures(sizes: tuple[int, ...] = (10_000, 50_000, 200_000)) -> Iterator[Figure]:
-    """Peak memory of ``poleward score`` on a csv of 20 columns, by its number of rows."""
+def memory_figures(sizes: Sequence[int] = (10_000, 50_000, 200_000), command: str = "score") -> Iterator[Figure]:
+    """Peak memory of ``poleward score`` or ``poleward correct`` on a csv of 20 columns, by its number of rows."""
     peaks = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         _write_rows(folder / "train.csv", 2000)
-        _run("fit", folder / "train.csv", "--out", folder / "model", "--epochs", "2")
+        _run("fit", folder / "train.csv", "--out", folder / "model", "--epochs", "2", "--correction")
         for n in sizes:
             _write_rows(folder / "rows.csv", n)
-            peaks.append(_run("score", folder / "model", folder / "rows.csv", "--out", folder / "ranking.csv"))
-            yield Figure(f"score, {n:,} rows, peak MiB", Interval.of(np.array([peaks[-1]])))
+            peaks.append(_run(command, folder / "model", folder / "rows.csv", "--out", folder / "written.csv"))
+            yield Figure(f"{command}, {n:,} rows, peak MiB", Interval.of(np.array([peaks[-1]])))
     growth = Interval.of(np.array([peaks[-1] / peaks[0]]))
-    name = f"score, peak at {sizes[-1]:,} rows over peak at {sizes[0]:,}"
+    name = f"{command}, peak at {sizes[-1]:,} rows over peak at {sizes[0]:,}"
     yield Figure(name, growth, "at most 1.1", growth.typical <= 1.1)
 
 

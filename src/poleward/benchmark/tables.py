@@ -1,110 +1,115 @@
-"""Tables of ADBench (Han et al. 2022), trained on normal rows only: the default detector beside what one could have
-typed.
+"""Tables of ADBench (Han et al. 2022): the default detector beside what one could have typed.
 
-Protocol: at most 50,000 rows of a table by a seeded draw; half of the normal rows, by the same seed, to train on; the
-other
-half and all anomalies to rank. Choose on the tables whose role is ``dev``, report on ``confirm``.
+At most 50,000 rows of a table by a seeded draw. ``normal-only``: half of the normal rows to train on, the other half
+and all anomalies to rank. ``contaminated``: half of all rows to train on, anomalies among them, the other half to rank.
+Choose on the tables whose role is ``dev``, report on ``confirm``.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
-from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
-from sklearn.preprocessing import StandardScaler
 
-from poleward.benchmark.measuring import Interval
-from poleward.benchmark.record import Figure
-from poleward.detector.detector import Detector
+from poleward.benchmark.splits import DataSet, Split
 from poleward.errors import SourceError
-from poleward.metrics.ranking import auroc
 
 MOST_ROWS = 50_000
+REPORTED = "confirm"
+"""The role of the tables that are taken when none is asked for."""
 
-Rows = NDArray[np.float64]
-Contender = Callable[[Rows, Rows, int], Rows]
-"""(training rows, rows to rank, seed) -> scores, higher is more anomalous."""
+FOLDER = "adbench"
 
+Table = tuple[NDArray[Any], NDArray[np.bool_]]
+"""Rows (n, columns) in their own type, and which of them are anomalies (n,)."""
 
-def default(train: Rows, test: Rows, seed: int) -> Rows:
-    """Poleward with nothing said."""
-    return -Detector(random_state=seed).fit(train).score_samples(test)
-
-
-def latent_neighbours(train: Rows, test: Rows, seed: int) -> Rows:
-    """The published score of the compressed objective: 3-NN of the latent means."""
-    return -Detector(scorer="knn", random_state=seed).fit(train).score_samples(test)
+Parts = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def raw_neighbours(train: Rows, test: Rows, seed: int) -> Rows:
-    """Mean distance to the 5 nearest training rows, columns standardised."""
-    scale = StandardScaler().fit(train)
-    return NearestNeighbors(n_neighbors=5).fit(scale.transform(train)).kneighbors(scale.transform(test))[0].mean(axis=1)
+def data_sets(folder: Path) -> list[DataSet]:
+    """Every table that adbench/INDEX.csv in the folder names, under either protocol; SourceError without that file."""
+    index = folder / FOLDER / "INDEX.csv"
+    if not index.is_file():
+        raise SourceError(f"{index}: there is no such file; name the folder that holds {FOLDER} with --data")
+    with index.open(newline="") as file:
+        entries = sorted(csv.DictReader(file), key=lambda entry: entry["file"])
+    return [
+        under(
+            protocol,
+            entry["role"],
+            Path(entry["file"]).stem,
+            partial(read, index.parent / entry["group"] / entry["file"]),
+        )
+        for protocol in PROTOCOLS
+        for entry in entries
+    ]
 
 
-def isolation_forest(train: Rows, test: Rows, seed: int) -> Rows:
-    """Isolation Forest at scikit-learn's defaults."""
-    return -IsolationForest(random_state=seed).fit(train).score_samples(test)
+def made_data_sets() -> list[DataSet]:
+    """Two small made tables, for quick runs without any file."""
+    made = {"ring": ring, "clusters": clusters}
+    return [under(protocol, REPORTED, name, table) for protocol in PROTOCOLS for name, table in made.items()]
 
 
-def local_outlier_factor(train: Rows, test: Rows, seed: int) -> Rows:
-    """Local Outlier Factor at scikit-learn's defaults, columns standardised."""
-    scale = StandardScaler().fit(train)
-    return -LocalOutlierFactor(novelty=True).fit(scale.transform(train)).score_samples(scale.transform(test))
+def under(protocol: str, role: str, name: str, table: Callable[[], Table]) -> DataSet:
+    """A table under a protocol."""
+    group = f"{role}, {protocol}"
+
+    def split(seed: int) -> Split:
+        X, is_anomaly = table()
+        kept = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
+        trained, ranked = PROTOCOLS[protocol](kept, is_anomaly[kept])
+        return Split(group, name, seed, X[trained], X[ranked], is_anomaly[ranked])
+
+    return DataSet(group, name, frozenset({role, name}), split, protocol, usual=role == REPORTED)
 
 
-CONTENDERS: dict[str, Contender] = {
-    "default": default,
-    "compressed + 3-NN": latent_neighbours,
-    "raw 5-NN": raw_neighbours,
-    "Isolation Forest": isolation_forest,
-    "LOF": local_outlier_factor,
+def normal_only(rows: NDArray[np.int64], is_anomaly: NDArray[np.bool_]) -> Parts:
+    """Half of the normal rows; the other half and all anomalies.
+
+    >>> [part.tolist() for part in normal_only(np.arange(5), np.array([True, False, False, False, False]))]
+    [[1, 2], [3, 4, 0]]
+    """
+    normal = rows[~is_anomaly]
+    half = len(normal) // 2
+    return normal[:half], np.concatenate([normal[half:], rows[is_anomaly]])
+
+
+def contaminated(rows: NDArray[np.int64], is_anomaly: NDArray[np.bool_]) -> Parts:
+    """Half of all rows, and the other half, whatever they are."""
+    half = len(rows) // 2
+    return rows[:half], rows[half:]
+
+
+PROTOCOLS: dict[str, Callable[[NDArray[np.int64], NDArray[np.bool_]], Parts]] = {
+    "normal-only": normal_only,
+    "contaminated": contaminated,
 }
 
 
-def table_paths(folder: Path, role: str) -> list[Path]:
-    """The tables of a role that INDEX.csv in the folder names; SourceError where there is none."""
-    index = folder / "INDEX.csv"
-    if not index.is_file():
-        raise SourceError(f"{index}: there is no such file; name the folder of ADBench tables with --data")
-    with index.open(newline="") as file:
-        entries = [entry for entry in csv.DictReader(file) if entry["role"] == role]
-    return sorted(folder / entry["group"] / entry["file"] for entry in entries)
-
-
-def normal_only(path: Path, seed: int) -> tuple[Rows, Rows, NDArray[np.bool_]]:
-    """Rows to train on, rows to rank, and which of these are anomalies, by the protocol above."""
+def read(path: Path) -> Table:
+    """X and y of an .npz; 1 is an anomaly."""
     with np.load(path, allow_pickle=False) as archive:
-        X, y = archive["X"].astype(np.float64), archive["y"] == 1
-    rng = np.random.default_rng(seed)
-    kept = rng.permutation(len(X))[:MOST_ROWS]
-    X, y = X[kept], y[kept]
-    normal = np.flatnonzero(~y)
-    trained, rest = normal[: len(normal) // 2], normal[len(normal) // 2 :]
-    ranked = np.concatenate([rest, np.flatnonzero(y)])
-    return X[trained], X[ranked], y[ranked]
+        X: NDArray[Any] = archive["X"]
+        return X, archive["y"] == 1
 
 
-def figures(folder: Path, role: str, seeds: Sequence[int], say: Callable[[str], None]) -> Iterator[Figure]:
-    """AUROC of every contender: on each table, the mean over tables, and the paired difference from raw 5-NN."""
-    paths = table_paths(folder, role)
-    found = np.array([[[0.0] * len(seeds)] * len(paths)] * len(CONTENDERS))  # (contenders, tables, seeds)
-    for at, path in enumerate(paths):
-        for turn, seed in enumerate(seeds):
-            train, test, is_anomaly = normal_only(path, seed)
-            for row, contender in enumerate(CONTENDERS.values()):
-                found[row, at, turn] = auroc(is_anomaly, contender(train, test, seed))
-        means = ", ".join(f"{name} {found[row, at].mean():.3f}" for row, name in enumerate(CONTENDERS))
-        say(f"{path.stem}: {means}")
-    base = found[list(CONTENDERS).index("raw 5-NN")]
-    for row, name in enumerate(CONTENDERS):
-        yield Figure(f"{name}, mean AUROC", Interval.of_mean(found[row].mean(axis=1)))
-    for row, name in enumerate(CONTENDERS):
-        if name != "raw 5-NN":
-            yield Figure(f"{name} minus raw 5-NN, paired", Interval.of_mean((found[row] - base).mean(axis=1)))
-    for row, name in enumerate(CONTENDERS):
-        for path, value in zip(paths, found[row], strict=True):
-            yield Figure(f"{path.stem}, {name}", Interval.of_mean(value))
+def ring(n: int = 300, n_odd: int = 30) -> Table:
+    """Points on a noisy circle in 4 dimensions, and anomalies in its middle."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, n)
+    normal = np.column_stack([np.cos(angle), np.sin(angle), rng.normal(size=(n, 2))])
+    odd = rng.normal(0, [0.3, 0.3, 1, 1], size=(n_odd, 4))
+    return np.concatenate([normal + rng.normal(0, 0.1, (n, 4)), odd]), np.repeat([False, True], [n, n_odd])
+
+
+def clusters(n: int = 300, n_odd: int = 30) -> Table:
+    """Three clusters of different width in 6 dimensions, and anomalies spread over all of them."""
+    rng = np.random.default_rng(1)
+    centres, widths = rng.normal(0, 4, (3, 6)), np.array([0.3, 0.6, 1.2])
+    kind = rng.integers(0, 3, n)
+    normal = centres[kind] + widths[kind, None] * rng.normal(size=(n, 6))
+    return np.concatenate([normal, rng.normal(0, 4, (n_odd, 6))]), np.repeat([False, True], [n, n_odd])

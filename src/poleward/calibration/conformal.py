@@ -45,6 +45,14 @@ class Conformal:
         """
         return max(alpha, self.smallest_level)
 
+    def level_above(self, threshold: float) -> float:
+        """The p-value of scores just above a threshold: the share of false alarms that it leaves at most.
+
+        >>> Conformal(np.arange(9.0)).level_above(7.0)
+        0.2
+        """
+        return float(self.p_values(np.array([np.nextafter(threshold, np.inf)]))[0])
+
     def threshold(self, alpha: float) -> float:
         """The largest score that is still not an anomaly: p(score) <= level(alpha) exactly for scores above it.
 

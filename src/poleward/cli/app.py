@@ -1,6 +1,6 @@
 """The commands by name, and what an error looks like.
 
-Exit codes: 0 done, 2 an error said in one line, 130 stopped by the user.
+Exit codes: 0 done, 1 anomalies found (`score --fail-on-anomaly`), 2 an error said in one line, 130 stopped by the user.
 """
 
 import sys
@@ -11,11 +11,15 @@ import typer
 
 import poleward
 from poleward.cli.bench import bench
+from poleward.cli.correct import correct
 from poleward.cli.demo import demo
 from poleward.cli.evaluate import evaluate
+from poleward.cli.explain import explain
+from poleward.cli.figure import figure
 from poleward.cli.fit import fit
 from poleward.cli.info import info
 from poleward.cli.options import with_source_options
+from poleward.cli.recalibrate import recalibrate
 from poleward.cli.report import report
 from poleward.cli.sample import sample
 from poleward.cli.score import score
@@ -28,8 +32,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-ABOUT_SOURCES: tuple[Callable[..., None], ...] = (fit, score, report, evaluate)
-ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, info, demo, bench)
+ABOUT_SOURCES: tuple[Callable[..., None], ...] = (fit, score, explain, report, evaluate, recalibrate, figure)
+ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, correct, info, demo, bench)
 for command in (*map(with_source_options, ABOUT_SOURCES), *ABOUT_MODELS):
     app.command(name=command.__name__)(command)
 

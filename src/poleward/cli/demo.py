@@ -9,7 +9,7 @@ import typer
 from poleward.cli.evaluate import rows_of
 from poleward.cli.fit import require_writable
 from poleward.cli.options import Device
-from poleward.cli.report import TYPICAL, WORST, contents
+from poleward.cli.report import THUMBNAILS, TYPICAL, WORST, contents
 from poleward.cli.terminal import progress, say, stop_on_interrupt, table
 from poleward.errors import SettingError
 
@@ -38,6 +38,7 @@ def demo(
     from poleward.detector.gallery import Gallery
     from poleward.metrics.ranking import evaluate
     from poleward.report.page import render
+    from poleward.report.wall import Wall
     from poleward.training.memory import keep_freed_memory
 
     tasks: dict[str, Callable[..., "Task"]] = {"galaxies": galaxy_task, "digits": load_digits_task}
@@ -62,7 +63,9 @@ def demo(
         writer.write(ranking)
     gallery = Gallery(detector.model_, WORST, TYPICAL)
     gallery.add(task.test, ranking)
+    wall = Wall(THUMBNAILS)
+    wall.add(task.test, ranking.score)
     known = Truth("is_odd", task.is_odd, np.ones(len(ids), bool), (ids,))
-    write_text(out / "report.html", render(contents(detector, gallery, f"{data}", None, known)))
+    write_text(out / "report.html", render(contents(detector, gallery, wall, f"{data}", None, known)))
     table("", rows_of(evaluate(task.is_odd, ranking.score)))
     say(f"The report lies in {out / 'report.html'}, the ranking in {out / 'ranking.csv'}, the model in {out / 'model'}")

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poleward.cli.options import Config, Device, Model, SourceOptions, SourcePath
+from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
 from poleward.cli.score import ranked
 from poleward.cli.terminal import report_skipped, say, table
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from poleward.records import Evaluation
 
 Truth = Annotated[
@@ -29,6 +32,8 @@ def evaluate(
     truth: Truth = None,
     truth_column: TruthColumn = None,
     normal: Normal = None,
+    alpha: Alpha = None,
+    alarms: Alarms = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     device: Device = "auto",
     config: Config = None,
@@ -42,24 +47,38 @@ def evaluate(
     from poleward.detector.detector import Detector
     from poleward.metrics.ranking import evaluate as figures
 
+    level = asked_level(alpha, alarms)
     detector = Detector.load(model, device)
     options = options.as_trained(detector.model_.facts)
     known = read_truth(truth, source, options.selection(), truth_column, normal, options.reading())
     opened = options.open(source)
     ids: list[str] = []
-    scores = []
-    for batch, ranking in ranked(detector, opened, None):
+    scores, flags = [], []
+    for batch, ranking in ranked(detector, opened, level):
         ids += batch.ids
         scores.append(ranking.score)
+        flags.append(ranking.is_anomaly)
     report_skipped(opened.skipped)
     is_anomaly, is_known = known.aligned(ids)
     result = figures(is_anomaly[is_known], np.concatenate(scores)[is_known])
+    flagged = shares_flagged(np.concatenate(flags)[is_known], is_anomaly[is_known]) if level is not None else {}
     if json:
-        say(json_format.dumps(vars(result), default=dict))
+        say(json_format.dumps(vars(result) | flagged, default=dict))
         return
     n_all = result.n_anomalous + result.n_normal
     title = f"{result.n_anomalous:,} anomalies among {n_all:,} samples (column {known.column})"
-    table(title, rows_of(result))
+    rows: list[tuple[str, ...]] = [
+        (f"{name.replace('_', ' ')} at level {level:g}", f"{share:.4f}") for name, share in flagged.items()
+    ]
+    table(title, rows_of(result) + rows)
+
+
+def shares_flagged(flagged: "NDArray[np.bool_]", is_anomaly: "NDArray[np.bool_]") -> dict[str, float]:
+    """What a decision does: the share of the anomalies that it finds, and of the normal samples that it flags."""
+    return {
+        "anomalies_found": float(flagged[is_anomaly].mean()),
+        "false_alarms": float(flagged[~is_anomaly].mean()),
+    }
 
 
 def rows_of(evaluation: "Evaluation") -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from poleward.cli.options import Config, Device, SourceOptions, SourcePath, parse_types
+from poleward.cli.options import Config, Device, SourceOptions, SourcePath, asked_level, parse_types
 from poleward.cli.terminal import progress, report_skipped, say, stop_on_interrupt, warn
 from poleward.errors import OutputError, TrainingCollapsed
 
@@ -65,8 +65,24 @@ def fit(
     alpha: Annotated[
         float | None, typer.Option(help="Expected share of false alarms.", rich_help_panel=DECIDING)
     ] = None,
+    alarms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ALARMS/ROWS",
+            help="The same as false alarms in rows: 10/1000.",
+            rich_help_panel=DECIDING,
+        ),
+    ] = None,
+    correction: Annotated[
+        bool, typer.Option("--correction", help="Learn also to repair wrong cells or pixels, for `poleward correct`.")
+    ] = False,
     contamination: Annotated[
-        float | None, typer.Option(help="Share of anomalies in the training data, if any.", rich_help_panel=DECIDING)
+        str | None,
+        typer.Option(
+            metavar="SHARE|auto",
+            help="Share of anomalies in the training data, if any; auto estimates it.",
+            rich_help_panel=DECIDING,
+        ),
     ] = None,
     calibration_share: Annotated[
         float | None, typer.Option(help="Of the data, kept from the network for p-values.", rich_help_panel=DECIDING)
@@ -95,8 +111,9 @@ def fit(
         "n_neighbors": n_neighbors,
         "stretch": stretch,
         "types": parse_types(types),
-        "alpha": alpha,
-        "contamination": contamination,
+        "correction": correction,
+        "alpha": asked_level(alpha, alarms),
+        "contamination": parse_contamination(contamination),
         "calibration_share": calibration_share,
         "nodata": options.nodata,
     }
@@ -124,6 +141,7 @@ def fit(
     detector.model_.facts |= {
         "source": source.name,
         "selection": str(options.selection()),
+        "id_column": options.id_column,
         "reading": {"resize": options.resize, "nodata": options.nodata},
     }
     detector.save(out)
@@ -132,6 +150,18 @@ def fit(
         warn(warning)
     facts = detector.model_.facts
     say(f"Trained on {facts['n_trained']:,} samples, calibrated on {facts['n_calibration']:,}; the model lies in {out}")
+
+
+def parse_contamination(text: str | None) -> float | str | None:
+    """A share as a number; what is none is left for the detector to accept or refuse.
+
+    >>> parse_contamination("0.1"), parse_contamination("auto")
+    (0.1, 'auto')
+    """
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
 
 
 def require_writable(folder: Path) -> None:

@@ -34,11 +34,26 @@ def facts_in_words(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("data", f"{source}, {facts['n_samples']} {'images' if facts['kind'] == 'images' else 'rows'}"),
         ("trained / calibrated on", f"{facts['n_trained']} / {facts['n_calibration']}"),
+        *([("calibrated anew on", facts["calibrated_on"])] if "calibrated_on" in facts else []),
         ("objective", f"{settings['objective']} ({settings['parametrisation']}, weight {weight})"),
         ("scorer", str(settings["scorer"])),
         ("latent dimensions", f"{facts['n_latent']}, of which {facts['n_latent_dead']} dead"),
         ("epochs, batch, seed", f"{facts['epochs']}, {settings['batch_size']}, {facts['seed']}"),
-        ("anomaly above score", f"{manifest['threshold']:.6g} (level {settings['alpha']})"),
+        ("anomaly above score", threshold_in_words(manifest)),
         ("data fingerprint", str(facts["data_fingerprint"])),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
+
+
+def threshold_in_words(manifest: dict[str, Any]) -> str:
+    """Above which score a sample is an anomaly, and where that comes from."""
+    facts, alpha, decision = manifest["facts"], manifest["settings"]["alpha"], manifest["decision"]
+    if decision["alpha"] != alpha:
+        return f"that of level {decision['alpha']}, set by hand"
+    by_hand = decision["threshold"] != manifest["calibrated_threshold"]
+    words = {
+        "alpha": f"level {alpha}",
+        "contamination": f"{facts['contamination']:.1%} of the training data are above",
+        "hand": "set by hand",
+    }
+    return f"{decision['threshold']:.6g} ({words['hand' if by_hand else facts['threshold_from']]})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from poleward.errors import SettingError
+from poleward.errors import SettingError, SourceError
 
 if TYPE_CHECKING:
     from poleward.data.reading import Reading
@@ -31,6 +31,29 @@ Alpha = Annotated[
     float | None,
     typer.Option(help="Call a sample an anomaly at a p-value up to this; the model's own level when left out."),
 ]
+Alarms = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ALARMS/ROWS",
+        help="The same said in another way: the false alarms to expect, for example 10/1000, ten in a thousand normal"
+        " samples.",
+    ),
+]
+
+
+def asked_level(alpha: float | None, alarms: str | None, fdr: float | None = None) -> float | None:
+    """The level that --alpha or --alarms ask for, None for neither; SettingError for more than one of all three.
+
+    >>> asked_level(None, "10/1000")
+    0.01
+    """
+    from poleward.calibration.alarms import parse_alarms
+
+    said = {"--alpha": alpha, "--alarms": alarms, "--fdr": fdr}
+    named = [name for name, value in said.items() if value is not None]
+    if len(named) > 1:
+        raise SettingError(f"{' and '.join(named)} were both said; a decision is taken at one of them")
+    return alpha if alarms is None else float(parse_alarms(alarms))
 
 
 def _config(context: Any, path: Path | None) -> Path | None:
@@ -129,6 +152,17 @@ class SourceOptions:
         from poleward.data.source import open_source
 
         return open_source(path, selection=self.selection(), reading=self.reading())
+
+    def named_as_trained(self, facts: Mapping[str, Any], path: Path) -> "SourceOptions":
+        """These options, samples named by the column of training where the source has it and none is said here."""
+        named = replace(self, id_column=self.id_column or facts.get("id_column"))
+        if named == self:
+            return self
+        try:
+            named.open(path)
+        except SourceError:  # has no such column; whatever else is wrong is said when it is opened
+            return self
+        return named
 
     def as_trained(self, facts: Mapping[str, Any]) -> "SourceOptions":
         """These options, images resampled and masked as they were for training unless it is said here how."""

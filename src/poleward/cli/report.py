@@ -7,7 +7,7 @@ import typer
 
 from poleward.cli.evaluate import Normal, Truth, TruthColumn
 from poleward.cli.info import facts_in_words
-from poleward.cli.options import Alpha, Config, Device, Model, SourceOptions, SourcePath
+from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
 from poleward.cli.score import ranked
 from poleward.cli.terminal import report_skipped, say
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from poleward.detector.detector import Detector
     from poleward.detector.gallery import Gallery
     from poleward.records import ReportContents
+    from poleward.report.wall import Wall
 
 WORST = 24
 TYPICAL = 8
+THUMBNAILS = 10_000
 
 
 def report(
@@ -32,6 +34,7 @@ def report(
     truth_column: TruthColumn = None,
     normal: Normal = None,
     alpha: Alpha = None,
+    alarms: Alarms = None,
     device: Device = "auto",
     config: Config = None,
     *,
@@ -43,23 +46,34 @@ def report(
     from poleward.detector.detector import Detector
     from poleward.detector.gallery import Gallery
     from poleward.report.page import render
+    from poleward.report.wall import Wall
 
+    level = asked_level(alpha, alarms)
     detector = Detector.load(model, device)
-    options = options.as_trained(detector.model_.facts)
+    facts = detector.model_.facts
+    options = options.as_trained(facts).named_as_trained(facts, source)
     known = None
     if truth is not None or truth_column is not None:
         known = read_truth(truth, source, options.selection(), truth_column, normal, options.reading())
     opened = options.open(source)
-    gallery = Gallery(detector.model_, worst, TYPICAL)
-    for batch, ranking in ranked(detector, opened, alpha):
-        gallery.add(detector.raw(batch.data), ranking)
+    gallery, wall = Gallery(detector.model_, worst, TYPICAL), Wall(THUMBNAILS)
+    for batch, ranking in ranked(detector, opened, level):
+        data = detector.raw(batch.data)
+        gallery.add(data, ranking)
+        if detector.model_.kind == "images":
+            wall.add(data, ranking.score)
     report_skipped(opened.skipped)
-    write_text(out, render(contents(detector, gallery, f"{source.name}", alpha, known)))
+    write_text(out, render(contents(detector, gallery, wall, f"{source.name}", level, known)))
     say(f"The report lies in {out}")
 
 
 def contents(
-    detector: "Detector", gallery: "Gallery", title: str, alpha: float | None, known: "KnownTruth | None" = None
+    detector: "Detector",
+    gallery: "Gallery",
+    wall: "Wall",
+    title: str,
+    alpha: float | None,
+    known: "KnownTruth | None" = None,
 ) -> "ReportContents":
     """What the page shows."""
     import numpy as np
@@ -74,7 +88,7 @@ def contents(
     if known is not None:
         labels, is_known = known.aligned(gallery.ids)
         evaluation = evaluate(labels[is_known], gallery.scores[is_known])
-    level = model.settings.alpha if alpha is None else alpha
+    level = model.level if alpha is None else alpha
     threshold = model.threshold if alpha is None else model.conformal.threshold(alpha)
     return ReportContents(
         title=title,
@@ -89,4 +103,7 @@ def contents(
         evaluation=evaluation,
         labels=labels,
         warnings=model.warnings(),
+        threshold_from=model.facts["threshold_from"] if alpha is None else "alpha",
+        points=gallery.points(labels),
+        thumbnails=wall.thumbnails() if model.kind == "images" else None,
     )

@@ -1,21 +1,28 @@
 """poleward score."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poleward.cli.options import Alpha, Config, Device, Model, SourceOptions, SourcePath
-from poleward.cli.terminal import progress, report_skipped, say
+from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
+from poleward.cli.terminal import progress, report_skipped, say, warn
 from poleward.errors import OutputError, SourceError
 
 if TYPE_CHECKING:
+    from poleward.calibration.discovery import Discoveries
     from poleward.data.source import Batch, Source
     from poleward.detector.detector import Detector
     from poleward.records import Ranking
 
 ROWS_AT_A_TIME = {"images": 512, "table": 4096}
+
+FOUND = 1
+"""Exit code of --fail-on-anomaly when there is one; the ranking is written all the same."""
 
 
 def score(
@@ -23,27 +30,65 @@ def score(
     source: SourcePath,
     out: Annotated[Path, typer.Option(help="File for the ranking, .csv or .parquet.", show_default=False)],
     alpha: Alpha = None,
+    alarms: Alarms = None,
+    fdr: Annotated[
+        float | None,
+        typer.Option(help="False discovery rate: at most this share of those called anomalies is normal, on average."),
+    ] = None,
+    fail_on_anomaly: Annotated[
+        bool, typer.Option("--fail-on-anomaly", help="Exit with 1 when any sample is called an anomaly.")
+    ] = False,
     device: Device = "auto",
     config: Config = None,
     *,
     options: SourceOptions,
 ) -> None:
     """Rank the samples of SOURCE: id, score, p_value, is_anomaly and in_training of each, in its order."""
+    from poleward.calibration.discovery import Discoveries
     from poleward.data.rankings import RankingWriter
     from poleward.detector.detector import Detector
 
+    level = asked_level(alpha, alarms, fdr)
     if out.exists() and source.exists() and out.samefile(source):
         raise OutputError(f"{out}: is the source itself; choose another --out")
     with RankingWriter(out) as writer:
         detector = Detector.load(model, device)
-        opened = options.as_trained(detector.model_.facts).open(source)
+        facts = detector.model_.facts
+        opened = options.as_trained(facts).named_as_trained(facts, source).open(source)
+        rankings = (ranking for _, ranking in ranked(detector, opened, level))
+        if fdr is not None:
+            discoveries = Discoveries(len(detector.model_.conformal.scores), fdr)
+            rankings = discovered(rankings, discoveries, out)
         n_ranked = n_flagged = 0
-        for _, ranking in ranked(detector, opened, alpha):
-            writer.write(ranking)
-            n_ranked += len(ranking.id)
-            n_flagged += int(ranking.is_anomaly.sum())
+        with closing(rankings):
+            for ranking in rankings:
+                writer.write(ranking)
+                n_ranked += len(ranking.id)
+                n_flagged += int(ranking.is_anomaly.sum())
     report_skipped(opened.skipped)
     say(f"{n_ranked:,} samples ranked, {n_flagged:,} called anomalies; the ranking lies in {out}")
+    if fail_on_anomaly and n_flagged:
+        raise typer.Exit(FOUND)
+
+
+def discovered(
+    rankings: Iterable["Ranking"], discoveries: "Discoveries", beside: Path
+) -> Generator["Ranking", None, None]:
+    """The rankings with decisions that need all p-values: written to a file beside another, then gone through again."""
+    from poleward.data.rankings import RankingWriter, ranking_pieces
+
+    with TemporaryDirectory(prefix=f".{beside.name}.", suffix=".part", dir=beside.parent) as folder:
+        undecided = Path(folder) / "ranking.parquet"
+        with RankingWriter(undecided) as writer:
+            for ranking in rankings:
+                discoveries.add(ranking.p_value)
+                writer.write(ranking)
+        too_few = discoveries.warning()
+        if too_few:
+            warn(too_few)
+        level = discoveries.level()
+        for ranking in ranking_pieces(undecided):
+            yield replace(ranking, is_anomaly=ranking.p_value <= level)
 
 
 def ranked(detector: "Detector", source: "Source", alpha: float | None) -> Iterator[tuple["Batch", "Ranking"]]:

@@ -281,6 +281,16 @@ class TablePreparation:
         """(cells,) of one prepared row."""
         return (sum(column.width for column in self.columns),)
 
+    @property
+    def squeezed(self) -> Float64[np.ndarray, "3 cells"]:
+        """Of every cell: 1 where t = v deviation + mean is an asinh and 0 elsewhere, the mean, and the deviation."""
+        found = np.zeros((3, self.shape[0]))
+        found[2] = 1
+        for column, block in zip(self.columns, self.blocks, strict=True):
+            if not isinstance(column, Categorical) and column.scale.stretch == "asinh":
+                found[:, block.start] = 1, column.scale.mean, column.scale.deviation
+        return found
+
     def fit(self, table: pa.Table) -> "TablePreparation":
         """Decide what each column holds and learn its scale or levels.
 

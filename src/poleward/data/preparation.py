@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 from poleward.data.columns import TablePreparation
 from poleward.data.scaling import ImagePreparation
@@ -21,6 +21,7 @@ class Preparation(Protocol):
     shape : of one prepared sample: (bands, height, width) or (columns,)
     blocks : what the cells along the first axis of ``shape`` stand for
     has_missing : whether any training cell was unobserved
+    squeezed : (3, columns) what undoes the asinh of heavy-tailed columns of a table, None for images
     """
 
     @property
@@ -31,6 +32,8 @@ class Preparation(Protocol):
     def blocks(self) -> tuple[Block, ...]: ...  # noqa: D102
     @property
     def has_missing(self) -> bool: ...  # noqa: D102
+    @property
+    def squeezed(self) -> Float64[np.ndarray, "3 cells"] | None: ...  # noqa: D102
 
     def fit(self, data: Any, /) -> "Preparation":
         """Learn the scaling from training samples."""

@@ -86,6 +86,14 @@ def read_ranking(path: str | Path) -> Ranking:
     return Ranking(ids, *(_column(columns, name) for name in list(COLUMNS)[1:]))
 
 
+def ranking_pieces(path: str | Path, size: int = 65_536) -> Iterator[Ranking]:
+    """Go through a .parquet file that ``RankingWriter`` wrote, at most ``size`` lines at a time."""
+    with pa.parquet.ParquetFile(path) as file:
+        for piece in file.iter_batches(size, columns=list(COLUMNS)):
+            columns = pa.table(piece)
+            yield Ranking(columns.column("id").to_pylist(), *(_column(columns, name) for name in list(COLUMNS)[1:]))
+
+
 class _File(Protocol):
     def write(self, ranking: Ranking) -> None: ...
 

@@ -205,6 +205,10 @@ class ImagePreparation:
         """One numeric block for each band."""
         return tuple(Block(f"band {band + 1}", "numeric", band, 1) for band in range(len(self.bands)))
 
+    @property
+    def squeezed(self) -> None:
+        """Pixels keep the scale that their stretch gave them."""
+
     def fit(self, images: Shaped[np.ndarray, "n height width bands"]) -> "ImagePreparation":
         """Learn every band's scale from the observed training pixels.
 

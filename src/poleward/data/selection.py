@@ -51,6 +51,7 @@ class Selection:
     def __str__(self) -> str:
         asked = [f"--where {column}={value}" for column, value in self.where]
         asked += [] if self.ids is None else [f"--ids ({len(self.ids)} of them)"]
+        asked += [] if self.limit is None else [f"--limit {self.limit}"]
         return " ".join(asked)
 
 
@@ -122,7 +123,7 @@ def picks(selection: Selection, chunks: Iterable[C], where_from: Path) -> Iterat
     if search is not None:
         search.check_all_found(where_from)
     if not n_picked:
-        asked = str(selection)
+        asked = str(selection) if selection.narrows else ""
         raise SourceError(f"{where_from}: {f'nothing is left after {asked}' if asked else 'holds no samples'}")
 
 

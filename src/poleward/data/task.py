@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 class Task:
     """Normal images to learn from, and others to judge, some of them odd.
 
-    train : (n_train, height, width, bands) uint8, all normal
-    test : (n_test, height, width, bands) uint8
+    train : (n_train, height, width, bands), all normal; uint8, or what numbers a collection has
+    test : (n_test, height, width, bands)
     is_odd : (n_test,) bool
     kind : n_test names: what each test image shows
     """
 
-    train: NDArray[np.uint8]
-    test: NDArray[np.uint8]
+    train: NDArray[Any]
+    test: NDArray[Any]
     is_odd: NDArray[np.bool_]
     kind: Sequence[str]

@@ -3,7 +3,7 @@
 import io
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,11 @@ PICTURE_BANDS = (1, 3, 4)
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all; OutputError where that is not possible."""
     _write_whole(path, lambda partial: partial.write_bytes(text.encode()))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an .npz, whole or not at all; OutputError where that is not possible."""
+    _write_whole(path, lambda partial: _saved(partial, lambda file: np.savez_compressed(file, **dict(arrays))))
 
 
 def write_samples(path: Path, data: NDArray[Any] | pa.Table) -> None:

@@ -37,5 +37,7 @@ def scorer_for(preparation: Preparation, settings: Settings, objective: Objectiv
     """The scorer asked for, not yet fitted."""
     n_latent = settings.latent_dimensions(preparation.kind)
     weight = objective.relative_weight(prod(preparation.shape), n_latent)
-    about = Circumstances(settings.n_neighbors, seed, weight, objective.spherical, tuple(preparation.shape))
+    about = Circumstances(
+        settings.n_neighbors, seed, weight, objective.spherical, tuple(preparation.shape), preparation.squeezed
+    )
     return build_scorer(settings.scorer, about)

@@ -1,5 +1,7 @@
 """The scikit-learn outlier estimator."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,17 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from poleward.correction.constraints import Constraints
 from poleward.data.samples import Layout, arrow_table, numbered_columns
+from poleward.detector.explanation import explain
 from poleward.detector.fitting import FEWEST_SAMPLES, Run, fit_model
+from poleward.detector.forms import like
 from poleward.detector.model import Model
+from poleward.detector.recalibration import recalibrated
 from poleward.detector.settings import Settings, resolve_device, seed_of
 from poleward.detector.storage import load_model, save_model
 from poleward.errors import SchemaError
-from poleward.records import Ranking
+from poleward.records import Correction, Explanation, Ranking
 
 NAMED = {"images": "images", "table": "a table"}
 
@@ -31,9 +37,11 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
     Parameters
     ----------
     objective : "compressed", "compressed-half", "vmf", "variational", "moments", "norm" or "autoencoder"
-    scorer : "fused" (latent neighbours, reconstruction and whitened input together); "knn", "knn-sphere",
-        "knn-whitened", "isolation-forest" on the latent means; "reconstruction", "norm";
-        "input-knn", "input-knn-whitened", "input-isolation-forest" on the prepared input
+    scorer : "fused" (latent neighbours and what suits images or rows, see scoring/catalogue.py); "knn", "knn-sphere",
+        "knn-whitened", "knn-local", "mixture", "isolation-forest" on the latent means; "reconstruction",
+        "reconstruction-contrast" (images), "norm"; "input-knn", "input-knn-whitened", "input-knn-local",
+        "input-knn-weighed", "input-knn-contrast", "input-patches" (these three for images), "input-mixture",
+        "input-isolation-forest" on the prepared input
     n_latent : at least 2; None for 128 (images) or 32 (tables)
     epochs : at least 1; None for about 200 (images) or 2,000 (tables) steps, up to 100 epochs
     batch_size : at least 1; fewer samples make one batch
@@ -42,13 +50,15 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
     schedule : of that weight; None for the objective's own, or "constant", "linear", "cyclical" or "square-root"
     parametrisation : "dimension-free", or "published" for the constants of the papers
     n_neighbors : at least 1, for the scorers with neighbours
-    contamination : None when the training data are normal; else the share of anomalies in them, in (0, 0.5], which
-        then sets the threshold
-    alpha : in (0, 1), level of the threshold when contamination is None: the expected share of false alarms
+    contamination : None when the training data are normal; else the share of anomalies in them, in (0, 0.5], or "auto"
+        to estimate it; a share above 0 sets the threshold
+    alpha : in (0, 1), level of the threshold without contamination: the expected share of false alarms, for 10 in 1,000
+        0.01 or Fraction(10, 1000)
     calibration_share : in (0, 0.9], of the training data that neither network nor index see, for p-values
     stretch : images only: "linear", "percentile" or "asinh", how each band is brought to 0..1
     nodata : images only, native units: a pixel value that means "no measurement"; NaN always does
     types : tables only: {column: "numeric", "categorical", "date" or "ignore"}, over the type found by itself
+    correction : whether to learn also how to repair wrong cells or pixels, which `correct` needs; a fit takes longer
     random_state : None, a whole number or a RandomState
     device : "auto", "cpu", "cuda", ...
 
@@ -80,12 +90,13 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         schedule: str | None = None,
         parametrisation: str = "dimension-free",
         n_neighbors: int = 3,
-        contamination: float | None = None,
+        contamination: float | str | None = None,
         alpha: float = 0.01,
         calibration_share: float = 0.15,
         stretch: str = "linear",
         nodata: float | None = None,
         types: dict[str, str] | None = None,
+        correction: bool = False,
         random_state: Any = None,
         device: str = "auto",
     ) -> None:
@@ -105,6 +116,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         self.stretch = stretch
         self.nodata = nodata
         self.types = types
+        self.correction = correction
         self.random_state = random_state
         self.device = device
 
@@ -118,8 +130,30 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         axes : of images, "nhw", "nhwb" or "nbhw"; None to tell them from the shape
         """
         settings, seed = self.settings(), seed_of(self.random_state)
-        kind, data = self._samples(X, reset=True, axes=axes)
-        self._adopt(fit_model(kind, data, settings, seed, run))
+        before = self.__dict__.copy()
+        try:
+            kind, data = self._samples(X, reset=True, axes=axes)
+            self._adopt(fit_model(kind, data, settings, seed, run))
+        except BaseException:  # what was learned before stays whole
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def recalibrate(self, X: Any) -> "Detector":
+        """Take p-values and threshold, at alpha, from new samples X that are all normal; nothing is trained again.
+
+        Samples that were trained on are left out; ``model_.facts["n_trained_on"]`` counts them.
+
+        Errors
+        ------
+        SourceError when none is left.
+        """
+        return self.recalibrate_on([self._samples(X)[1]])
+
+    def recalibrate_on(self, batches: Iterable[Any]) -> "Detector":
+        """`recalibrate` with samples as `raw` gives them, in as many batches as one likes."""
+        self._adopt(recalibrated(self._fitted(), batches, self.settings().alpha))
         return self
 
     def settings(self) -> Settings:
@@ -142,16 +176,47 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_values(self, X: Any) -> NDArray[np.float64]:
-        """Split-conformal p-values, (n,) in [1/(m + 1), 1]; not valid for samples that were trained on."""
+        """Split-conformal p-values, (n,) in [1/(m + 1), 1]; not valid for samples that were trained on.
+
+        A new normal sample has a p-value up to alpha with a probability of at most alpha, for every alpha.
+        """
         return self._fitted().conformal.p_values(-self.score_samples(X))
 
-    def rank(self, X: Any, ids: Any = None) -> Ranking:
+    def rank(self, X: Any, ids: Any = None, *, alpha: float | None = None, fdr: float | None = None) -> Ranking:
         """One line per sample: score, p-value, decision, and whether it was in the training data.
 
         ids : (n,) names; row numbers when None
+        alpha, fdr : decide at this level, or at this false discovery rate among X; at the threshold when both are None
         """
         data = self._samples(X)[1]
-        return self._fitted().rank(data, ids if ids is not None else [str(row) for row in range(len(data))])
+        names = ids if ids is not None else [str(row) for row in range(len(data))]
+        return self._fitted().rank(data, names, alpha, fdr)
+
+    def explain(self, X: Any) -> Explanation:
+        """Why each sample has its score: contributions of its cells that sum to it, the nearest training samples, and
+        the angles of its code that moved; a table's contributions by column, images' in the layout of X."""
+        kind, data = self._samples(X)
+        found = explain(self._fitted(), data)
+        if kind == "table":
+            return found
+        return replace(found, contributions=Layout.of(X.shape).restore(found.contributions))
+
+    def correct(self, X: Any, constraints: Constraints | None = None) -> Correction:
+        """X with its wrong cells repaired, in its own form, and what was done: see `Correction`.
+
+        Cells that are not in the mask are the very same values; a tensor comes back as an array.
+
+        Errors
+        ------
+        SchemaError for samples that are not like those of training; SourceError for one that holds no value at all;
+        SettingError for constraints that do not fit X.
+        """
+        kind, data = self._samples(X)
+        names = [str(row) for row in range(len(data))]
+        correction = self._fitted().correct(data, names, constraints or Constraints())
+        if kind == "images":
+            return replace(correction, data=Layout(str(self.layout_)).restore(correction.data))
+        return replace(correction, data=like(X, correction.data, correction.mask))
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
         """Latent means, (n, n_latent)."""

@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 
 from poleward.autoencoder.autoencoder import Autoencoder
 from poleward.calibration.conformal import Conformal
+from poleward.calibration.contamination import estimate_share, without_anomalies
 from poleward.data.columns import TablePreparation
 from poleward.data.fingerprint import data_fingerprint, fingerprints
 from poleward.data.preparation import Preparation
 from poleward.data.scaling import ImagePreparation
 from poleward.detector.construction import build_autoencoder, scorer_for
+from poleward.detector.correcting import Learned, learned_from_images, learned_from_table
 from poleward.detector.encoding import DTYPE
 from poleward.detector.island import Island
-from poleward.detector.model import Model
+from poleward.detector.model import BY_ALPHA, BY_CONTAMINATION, Model
 from poleward.detector.ranker import Ranker
 from poleward.detector.rows import SAMPLES_AT_A_TIME, prepared_runs, require_content, take
 from poleward.detector.settings import Settings, resolve_device
 from poleward.errors import SourceError
 from poleward.records import Features
+from poleward.scoring.scorer import Scorer
 from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import dead_dimensions, require_living, require_spread
 from poleward.training.loop import Plan, supports_half_precision, train
@@ -117,28 +120,35 @@ def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | No
     plan = training_plan(kind, len(trained), settings, seed)
     variances, limits = cell_spread(samples, trained, seed)
     autoencoder = build_autoencoder(samples.preparation, settings, variances, seed)
+    scorer = scorer_for(samples.preparation, settings, autoencoder.objective, seed)
     identity = f"{hashlib.sha256(samples.prints.tobytes()).hexdigest()} {seed} {settings_hash(settings)}"
     checkpoint = run.open_checkpoint(identity)
     with one_thread_for(rows=kind == "table"):
         history = train(autoencoder, samples.loader(trained), len(trained), plan, checkpoint, run.on_step, run.stop)
 
-    ranker, means = index(samples, trained, autoencoder.to(DTYPE[kind]), settings, plan)
-    conformal = Conformal(samples.scores(ranker, kept_aside))
+    ranker, means = index(samples, trained, autoencoder.to(DTYPE[kind]), scorer, plan)
+    decision = decide(settings, samples, ranker, trained, kept_aside)
     return Model(
         settings=settings,
         preparation=samples.preparation,
         ranker=ranker,
-        conformal=conformal,
+        conformal=decision.conformal,
         calibration_prints=np.sort(samples.prints[kept_aside]),
         limits=limits,
         island=Island.of(autoencoder.place(torch.from_numpy(means)).numpy()),
-        threshold=decide(settings, samples, ranker, trained, conformal),
+        corrector=learned_corrector(samples, ranker, trained, kept_aside, settings, seed)
+        if settings.correction
+        else None,
+        threshold=decision.threshold,
         history=history,
         facts={
             "kind": kind,
             "n_samples": len(data),
             "n_trained": len(trained),
             "n_calibration": len(kept_aside),
+            "n_left_out": len(kept_aside) - len(decision.conformal.scores),
+            "contamination": decision.contamination,
+            "threshold_from": BY_CONTAMINATION if decision.contamination else BY_ALPHA,
             "n_latent": autoencoder.n_latent,
             "n_latent_dead": dead_dimensions(means),
             "epochs": plan.epochs,
@@ -196,10 +206,9 @@ def cell_spread(samples: Samples, trained: NDArray[np.int64], seed: int) -> tupl
 
 
 def index(
-    samples: Samples, trained: NDArray[np.int64], autoencoder: Autoencoder, settings: Settings, plan: Plan
+    samples: Samples, trained: NDArray[np.int64], autoencoder: Autoencoder, scorer: Scorer, plan: Plan
 ) -> tuple[Ranker, NDArray[np.floating[Any]]]:
-    """A scorer fitted to the encoded training samples, and their posterior means."""
-    scorer = scorer_for(samples.preparation, settings, autoencoder.objective, plan.seed)
+    """The scorer, fitted to the encoded training samples, behind the autoencoder; and their posterior means."""
     prints = np.sort(samples.prints[trained])
     ranker = Ranker(samples.preparation.kind, autoencoder, scorer, prints, plan.device)
     encoded = ranker.encode(samples.loader(trained), len(trained), scorer.learns | {"means"})
@@ -209,20 +218,57 @@ def index(
     return ranker, means
 
 
-def decide(
-    settings: Settings, samples: Samples, ranker: Ranker, trained: NDArray[np.int64], conformal: Conformal
-) -> float:
-    """The score above which a sample is an anomaly.
+@dataclass(frozen=True)
+class Decision:
+    """How scores become p-values and calls.
 
-    Without contamination, the conformal threshold at alpha; else the quantile of the scores of all samples given that
-    leaves the stated share above it, as in scikit-learn's outlier detectors.
+    threshold : a sample is an anomaly when its score is above this
+    contamination : share of the training data that was taken to be anomalies
+    """
+
+    conformal: Conformal
+    threshold: float
+    contamination: float
+
+
+def decide(
+    settings: Settings,
+    samples: Samples,
+    ranker: Ranker,
+    trained: NDArray[np.int64],
+    kept_aside: NDArray[np.int64],
+) -> Decision:
+    """p-values and threshold from the scores of the samples kept aside and, for contamination, of all.
+
+    Without contamination, stated or found, the conformal threshold at alpha; else the quantile of the scores of all
+    samples given that leaves that share above it, as in scikit-learn's outlier detectors, and p-values without the
+    calibration scores that stand too far out to be normal.
     """
     looked_at = trained if settings.contamination is not None else trained[: SAMPLES_AT_A_TIME[ranker.kind]]
-    scores = np.concatenate([samples.scores(ranker, looked_at), conformal.scores])
+    calibration = samples.scores(ranker, kept_aside)
+    scores = np.concatenate([samples.scores(ranker, looked_at), calibration])
     require_spread(scores)
-    if settings.contamination is None:
-        return conformal.threshold(settings.alpha)
-    return float(np.percentile(scores, 100 * (1 - settings.contamination)))
+    stated = settings.contamination or 0.0
+    share = estimate_share(scores) if isinstance(stated, str) else stated
+    if not share:
+        conformal = Conformal(calibration)
+        return Decision(conformal, conformal.threshold(settings.alpha), share)
+    conformal = Conformal(without_anomalies(calibration, share))
+    return Decision(conformal, float(np.percentile(scores, 100 * (1 - share))), share)
+
+
+def learned_corrector(
+    samples: Samples,
+    ranker: Ranker,
+    trained: NDArray[np.int64],
+    kept_aside: NDArray[np.int64],
+    settings: Settings,
+    seed: int,
+) -> Learned:
+    """What finds and repairs wrong cells."""
+    if ranker.kind == "table":
+        return learned_from_table(samples.data, seed, settings.types)
+    return learned_from_images(ranker, samples.load, trained, kept_aside)
 
 
 def settings_hash(settings: Settings) -> str:

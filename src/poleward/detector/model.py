@@ -3,21 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from poleward.calibration.conformal import Conformal
+from poleward.calibration.discovery import Discoveries
+from poleward.correction.constraints import Constraints
 from poleward.data.fingerprint import fingerprints
 from poleward.data.preparation import Preparation
+from poleward.detector.correcting import Learned, corrected_images, corrected_table
 from poleward.detector.encoding import CHUNK, padded_chunks
 from poleward.detector.island import Island
 from poleward.detector.ranker import Ranker, member
 from poleward.detector.rows import prepared_runs
-from poleward.detector.settings import Settings
-from poleward.errors import SchemaError
-from poleward.records import Features, Ranking
+from poleward.detector.settings import AUTO, Settings
+from poleward.errors import SchemaError, SettingError
+from poleward.records import Correction, Features, Ranking
+
+UNCONSTRAINED = Constraints()
+
+BY_ALPHA, BY_CONTAMINATION, BY_HAND = "alpha", "contamination", "hand"
+"""What a threshold came from."""
 
 
 @dataclass
@@ -26,6 +35,7 @@ class Model:
 
     calibration_prints : sorted content fingerprints of the samples kept aside for calibration
     limits : (2, columns or bands) lowest and highest prepared values in training; what is decoded stays between them
+    corrector : what finds and repairs wrong cells, where it was asked for
     threshold : a sample is an anomaly when its score is above this
     history : training curves, one value per epoch
     facts : what the data were, plain JSON values
@@ -38,6 +48,7 @@ class Model:
     calibration_prints: NDArray[np.uint64]
     limits: NDArray[np.float64]
     island: Island
+    corrector: Learned | None
     threshold: float
     history: dict[str, list[float]]
     facts: dict[str, Any]
@@ -52,19 +63,59 @@ class Model:
         parts = [self.ranker.scores(features) for features in prepared_runs(self.preparation, data)]
         return np.concatenate([np.empty(0), *parts])
 
-    def rank(self, data: Any, ids: Sequence[str], alpha: float | None = None) -> Ranking:
+    @property
+    def level(self) -> float:
+        """Share of false alarms at the threshold: alpha where that has set it, else what calibration says of it."""
+        by_alpha = self.facts["threshold_from"] == BY_ALPHA
+        return self.settings.alpha if by_alpha else self.conformal.level_above(self.threshold)
+
+    def rank(self, data: Any, ids: Sequence[str], alpha: float | None = None, fdr: float | None = None) -> Ranking:
         """Scores, p-values and decisions of raw samples, in their order.
 
         alpha : level of ``is_anomaly``; None for the model's own threshold
+        fdr : false discovery rate to keep among these samples, instead of a level; a UserWarning says when the
+            calibration samples were too few for any discovery
         """
+        if alpha is not None and fdr is not None:
+            raise SettingError("alpha and fdr were both said; a decision is taken at one of them")
         scores, known = [np.empty(0)], [np.empty(0, bool)]
         for features in prepared_runs(self.preparation, data):
             prints = fingerprints(features)
             scores.append(self.ranker.scores(features, prints))
             known.append(member(prints, self.ranker.trained_prints) | member(prints, self.calibration_prints))
         score = np.concatenate(scores)
-        threshold = self.threshold if alpha is None else self.conformal.threshold(alpha)
-        return Ranking(ids, score, self.conformal.p_values(score), score > threshold, np.concatenate(known))
+        p_values = self.conformal.p_values(score)
+        if fdr is None:
+            flagged = score > (self.threshold if alpha is None else self.conformal.threshold(alpha))
+        else:
+            flagged = p_values <= self._discovery_level(p_values, fdr)
+        return Ranking(ids, score, p_values, flagged, np.concatenate(known))
+
+    def correct(self, data: Any, ids: Sequence[str], constraints: Constraints = UNCONSTRAINED) -> Correction:
+        """Find and repair the wrong cells of raw samples; see `Correction`.
+
+        A sample's result depends on no other, ``max_changes`` apart.
+
+        Errors
+        ------
+        SchemaError for samples that are not like those of training; SourceError for one that holds no value at all;
+        SettingError for constraints that do not fit the samples, and for a model that was not told to learn correction.
+        """
+        if self.corrector is None:
+            raise SettingError(
+                "the model has not learned to correct; fit it again with correction=True, or poleward fit --correction"
+            )
+        if self.kind == "table":
+            return corrected_table(self, self.corrector.of_table, data, ids, constraints)
+        return corrected_images(self, self.corrector.of_images, data, constraints)
+
+    def _discovery_level(self, p_values: NDArray[np.float64], fdr: float) -> float:
+        discoveries = Discoveries(len(self.conformal.scores), fdr)
+        discoveries.add(p_values)
+        too_few = discoveries.warning()
+        if too_few:
+            warn(too_few, stacklevel=3)
+        return discoveries.level()
 
     def codes(self, data: Any) -> NDArray[np.floating[Any]]:
         """Posterior means (n, k) of raw samples."""
@@ -105,7 +156,13 @@ class Model:
         dead, k = self.facts["n_latent_dead"], self.facts["n_latent"]
         if dead:
             said.append(f"{dead} of {k} latent dimensions are the same for every sample; a smaller n_latent would do")
-        alpha, m = self.settings.alpha, self.facts["n_calibration"]
+        if self.settings.contamination == AUTO:
+            said.append(f"about {self.facts['contamination']:.1%} of the training data are taken to be anomalies")
+        if self.facts["n_left_out"]:
+            said.append(
+                f"{self.facts['n_left_out']} calibration samples score too high to be normal; p-values are without them"
+            )
+        alpha, m = self.settings.alpha, len(self.conformal.scores)
         if self.conformal.level(alpha) > alpha:
             said.append(
                 f"{m} calibration samples cannot show a level of {alpha:g}: the lowest p-value is"

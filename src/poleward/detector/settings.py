@@ -38,10 +38,13 @@ BOUNDS: dict[str, tuple[float, float, str]] = {
     "n_neighbors": (1, 1e6, "a whole number of at least 1"),
     "learning_rate": (1e-12, 10, "a number above 0"),
     "weight": (0, 1e12, "None or a number of at least 0"),
-    "contamination": (1e-12, 0.5, "None or a share above 0 and up to 0.5"),
+    "contamination": (1e-12, 0.5, 'None, "auto" or a share above 0 and up to 0.5'),
     "alpha": (1e-12, 1 - 1e-12, "a number between 0 and 1"),
     "calibration_share": (1e-12, 0.9, "a share above 0 and up to 0.9"),
 }
+
+AUTO = "auto"
+"""For contamination: to be estimated."""
 
 OPTIONAL = frozenset({"n_latent", "epochs", "weight", "schedule", "contamination"})
 WHOLE = frozenset({"n_latent", "epochs", "batch_size", "n_neighbors"})
@@ -61,12 +64,13 @@ class Settings:
     schedule: str | None
     parametrisation: str
     n_neighbors: int
-    contamination: float | None
+    contamination: float | str | None
     alpha: float
     calibration_share: float
     stretch: str
     nodata: float | None
     types: Mapping[str, str] | None
+    correction: bool
     device: str
 
     def __post_init__(self) -> None:
@@ -76,9 +80,11 @@ class Settings:
                 raise SettingError(f"{name} = {value!r}: choose one of {', '.join(choices)}")
         for name in BOUNDS:
             value = getattr(self, name)
-            if value is not None or name not in OPTIONAL:
+            if (value is not None or name not in OPTIONAL) and (name, value) != ("contamination", AUTO):
                 require_within_bounds(name, value)
                 self._keep(name, int(value) if name in WHOLE else float(value))
+        if not isinstance(self.correction, bool):
+            raise SettingError(f"correction = {self.correction!r}: accepted is True or False")
         if self.nodata is not None:
             if not is_number(self.nodata, whole=False):
                 raise SettingError(f"nodata = {self.nodata!r}: accepted is None or a number")

@@ -1,7 +1,9 @@
 """A fitted detector as a folder, and back: the one file that knows both the folder's format and the detector."""
 
+import math
 import platform
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +12,19 @@ import sklearn
 import torch
 
 import poleward
-from poleward.artifact.folder import Folder, read_folder, write_folder
+from poleward.artifact.folder import EDITABLE, Folder, read_folder, write_folder
 from poleward.autoencoder.autoencoder import Autoencoder
 from poleward.calibration.conformal import Conformal
+from poleward.correction.table import under
 from poleward.data.preparation import Preparation, load_preparation
 from poleward.detector.construction import build_autoencoder, scorer_for
+from poleward.detector.correcting import Learned
 from poleward.detector.encoding import DTYPE
 from poleward.detector.island import Island
-from poleward.detector.model import Model
+from poleward.detector.model import BY_HAND, Model
 from poleward.detector.ranker import Ranker
-from poleward.detector.settings import Settings, resolve_device
+from poleward.detector.recalibration import at_level
+from poleward.detector.settings import Settings, is_number, resolve_device
 from poleward.errors import ModelError, SettingError
 
 if TYPE_CHECKING:
@@ -49,7 +54,10 @@ def save_model(folder: Path, detector: "Detector") -> None:
         "limits": model.limits,
         "island.mean": model.island.mean,
         "island.root": model.island.root,
-    } | {f"scorer.{name}": array for name, array in ranker.scorer.arrays().items()}
+    }
+    arrays |= {f"scorer.{name}": array for name, array in ranker.scorer.arrays().items()}
+    if model.corrector is not None:
+        arrays |= {f"corrector.{name}": array for name, array in model.corrector.arrays.items()}
     weights = {
         name: tensor.detach().cpu().contiguous().numpy() for name, tensor in ranker.autoencoder.state_dict().items()
     }
@@ -63,6 +71,7 @@ def manifest_content(detector: "Detector") -> dict[str, Any]:
     if "feature_names_in_" in attributes:
         attributes["feature_names_in_"] = [str(name) for name in attributes["feature_names_in_"]]
     return {
+        EDITABLE: {"alpha": model.settings.alpha, "threshold": model.threshold},
         "versions": {
             "poleward": poleward.__version__,
             "python": platform.python_version(),
@@ -72,9 +81,10 @@ def manifest_content(detector: "Detector") -> dict[str, Any]:
         },
         "facts": model.facts,
         "settings": asdict(model.settings),
-        "threshold": model.threshold,
+        "calibrated_threshold": model.threshold,
         "estimator": attributes,
         "preparation": model.preparation.to_manifest(),
+        "corrector": model.corrector and model.corrector.manifest,
         "history": model.history,
     }
 
@@ -84,7 +94,7 @@ def load_model(folder: Path, device: str) -> Stored:
     contents = read_folder(folder, "model")
     try:
         settings = Settings(**contents.manifest["settings"])
-        model = _model(contents, settings, resolve_device(device))
+        model = as_edited(_model(contents, settings, resolve_device(device)), contents.manifest[EDITABLE])
         attributes = dict(contents.manifest["estimator"])
     except SettingError as error:
         raise ModelError(
@@ -95,7 +105,24 @@ def load_model(folder: Path, device: str) -> Stored:
         raise ModelError(f"{folder}: its parts do not fit together ({type(error).__name__}: {reason})") from error
     if "feature_names_in_" in attributes:
         attributes["feature_names_in_"] = np.array(attributes["feature_names_in_"], dtype=object)
-    return Stored(asdict(settings) | {"random_state": model.facts["seed"]}, attributes, model)
+    return Stored(asdict(model.settings) | {"random_state": model.facts["seed"]}, attributes, model)
+
+
+def as_edited(model: Model, decision: Mapping[str, Any]) -> Model:
+    """The model with what was changed by hand in its manifest: another threshold, or the threshold of another alpha.
+
+    Errors
+    ------
+    SettingError for values that are not accepted, and for a change of both.
+    """
+    alpha, threshold = decision["alpha"], decision["threshold"]
+    if alpha != model.settings.alpha and threshold != model.threshold:
+        raise SettingError("both alpha and threshold of its decision were changed; change one of them back")
+    if threshold != model.threshold:
+        if not is_number(threshold, whole=False) or not math.isfinite(threshold):
+            raise SettingError(f"threshold = {threshold!r}: accepted is a number")
+        return replace(model, threshold=float(threshold), facts=model.facts | {"threshold_from": BY_HAND})
+    return model if alpha == model.settings.alpha else at_level(model, alpha)
 
 
 def _model(contents: Folder, settings: Settings, device: str) -> Model:
@@ -104,9 +131,7 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
     facts = manifest["facts"]
     autoencoder = _autoencoder(contents, settings, preparation, device)
     scorer = scorer_for(preparation, settings, autoencoder.objective, facts["seed"])
-    scorer.restore(
-        {name.removeprefix("scorer."): array for name, array in arrays.items() if name.startswith("scorer.")}
-    )
+    scorer.restore(under("scorer.", arrays))
     return Model(
         settings=settings,
         preparation=preparation,
@@ -121,7 +146,8 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
         calibration_prints=arrays["prints.calibration"],
         limits=arrays["limits"],
         island=Island(arrays["island.mean"], arrays["island.root"]),
-        threshold=float(manifest["threshold"]),
+        corrector=Learned(manifest["corrector"], under("corrector.", arrays)) if settings.correction else None,
+        threshold=float(manifest["calibrated_threshold"]),
         history=manifest["history"],
         facts=facts,
     )

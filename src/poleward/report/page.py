@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page that needs neither a network nor a script."""
+"""The report: one self-contained HTML page that needs no network; without scripts only its sphere is missing."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,12 +9,20 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from poleward.records import Evaluation, Example, ReportContents
+from poleward.geometry.picture import BLOCKS
+from poleward.records import CellEvidence, Evaluation, Example, LatentPoints, ReportContents
+from poleward.report import sphere
+from poleward.report.angles import chart
 from poleward.report.charts import curve, histogram, number
+from poleward.report.thresholds import LEVELS, Threshold, thresholds
 from poleward.report.thumbnails import LARGEST_SIDE, colours, display_range, heat, png_uri
+from poleward.report.wall import sheets
 
 CELLS_SHOWN = 8
 RESIDUAL_PERCENTILE = 99.5
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""What the page may load: nothing but what stands in it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,22 @@ class Card:
     score: str
     p_value: str
     pictures: Sequence[Picture]
+    cells: Sequence["CellLine"]
+    rest: str
+    nearest: Sequence[tuple[str, str]]
+    moved: Sequence[tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class CellLine:
+    """One cell of a row: its contribution as text, and as the length of a bar in percent of the card's longest."""
+
+    column: str
+    value: str
+    expected: str
+    contribution: str
+    length: float
+    lowers: bool
 
 
 _ENVIRONMENT = Environment(
@@ -58,8 +82,9 @@ _ENVIRONMENT = Environment(
 def render(contents: ReportContents) -> str:
     """Write the report as one HTML page.
 
-    Every text from the data (ids, labels, columns, facts) is escaped, and the page's own policy forbids scripts and
-    the network. What UTF-8 cannot write, such as half a surrogate pair in a file name, becomes ``?``.
+    Every text from the data (ids, labels, columns, facts) is escaped, and the page's own policy forbids the network and
+    every script but that of the sphere. What UTF-8 cannot write, such as half a surrogate pair in a file name, becomes
+    ``?``.
 
     contents : what to show; every array in the order of the ranked samples
     returns : the page, which starts with ``<!doctype html>``
@@ -67,8 +92,16 @@ def render(contents: ReportContents) -> str:
     samples = [*contents.examples, *contents.typical]
     top = residual_top(samples)
     n_calibration = len(contents.calibration_scores)
+    latent = contents.points if contents.points is not None and contents.points.codes.shape[1] >= BLOCKS else None
     html = _ENVIRONMENT.get_template("page.html.j2").render(
         contents=contents,
+        policy=POLICY if latent is None else f"{POLICY}; script-src {sphere.script_source()}",
+        thresholds=[_told(threshold) for threshold in thresholds(contents)],
+        strictest=number(1000 / (n_calibration + 1), 2) if LEVELS[0] * (n_calibration + 1) < 1 else None,
+        sphere=_sphere(latent) if latent is not None else None,
+        angles=chart("Angles of the ranked samples", latent.cosines) if latent is not None else None,
+        latent=latent,
+        sheets=[] if contents.thumbnails is None else list(sheets(contents.thumbnails)),
         headline=headline(contents),
         evaluation=list(evaluation_figures(contents.evaluation)) if contents.evaluation else [],
         histogram=histogram(score_groups(contents), contents.threshold),
@@ -87,15 +120,14 @@ def render(contents: ReportContents) -> str:
 def headline(contents: ReportContents) -> list[Figure]:
     """Return how many samples were ranked, how many were flagged, and where the threshold lies."""
     n, flagged = len(contents.scores), int(np.count_nonzero(contents.scores >= contents.threshold))
-    level = number(contents.alpha)
-    by_chance = number(contents.alpha * n, 3)
+    by_alpha = contents.threshold_from == "alpha"
     return [
         Figure(f"{n:,}", "samples ranked", "Each by itself, from the most to the least anomalous."),
         Figure(
             f"{flagged:,}",
-            f"flagged at alpha = {level}",
-            f"{percent(flagged / max(n, 1))} of the samples. About {by_chance} would be flagged by chance "
-            "if every sample were normal.",
+            f"flagged at alpha = {number(contents.alpha)}" if by_alpha else "flagged above the threshold",
+            f"{percent(flagged / max(n, 1))} of the samples. {'About' if by_alpha else 'Up to'} "
+            f"{number(contents.alpha * n, 3)} would be flagged by chance if every sample were normal.",
         ),
         Figure(_threshold_value(contents.threshold), "score threshold", _threshold_meaning(contents)),
     ]
@@ -109,7 +141,29 @@ def _threshold_meaning(contents: ReportContents) -> str:
     m = len(contents.calibration_scores)
     if math.isinf(contents.threshold):
         return f"No score can be flagged: {m:,} calibration samples are too few for alpha = {number(contents.alpha)}."
-    return f"Set on {m:,} calibration samples that the model was not trained on; at and above it a sample is flagged."
+    by_alpha = (
+        f"Set on {m:,} calibration samples that the model was not trained on; at and above it a sample is flagged."
+    )
+    level = f"by {m:,} calibration samples, up to {number(1000 * contents.alpha, 3)} in 1,000 normal samples lie above."
+    return {
+        "alpha": by_alpha,
+        "contamination": f"Set by the share of anomalies in the training data; {level}",
+        "hand": f"Set by hand; {level}",
+    }[contents.threshold_from]
+
+
+def _told(threshold: Threshold) -> Mapping[str, Any]:
+    return {
+        "alarms": number(1000 * threshold.level, 3),
+        "score": number(threshold.score) if math.isfinite(threshold.score) else "none",
+        "flagged": f"{threshold.n_flagged:,}",
+        "found": None if threshold.n_found is None else f"{threshold.n_found:,}",
+        "is_own": threshold.is_own,
+    }
+
+
+def _sphere(points: LatentPoints) -> str:
+    return sphere.fragment([sphere.Cloud("Ranked samples", points.codes, points.scores)], points.ids, points.classes)
 
 
 def evaluation_figures(evaluation: Evaluation) -> Iterator[Figure]:
@@ -188,7 +242,37 @@ def card(example: Example, top: float, n_calibration: int) -> Card:
     top : residual shown in the last colour of the heat ramp
     """
     p_value = p_value_text(example.p_value, n_calibration)
-    return Card(example, number(example.score), p_value, list(_pictures(example, top)))
+    return Card(
+        example,
+        number(example.score),
+        p_value,
+        list(_pictures(example, top)),
+        cell_lines(example.cells[:CELLS_SHOWN]),
+        number(math.fsum(cell.contribution for cell in example.cells[CELLS_SHOWN:]), 3),
+        [(f"{row:,}", number(distance, 3)) for row, distance in example.nearest],
+        [(angle, number(cosine, 2), f"{moved:+.1f}") for angle, cosine, moved in example.moved],
+    )
+
+
+def cell_lines(cells: Sequence[CellEvidence]) -> list[CellLine]:
+    """The cells of a row as the page shows them.
+
+    >>> cells = [CellEvidence("a", "9", "0", 1.0, 4.0), CellEvidence("b", "0", "0", 0.0, -1.0)]
+    >>> [line.length for line in cell_lines(cells)]
+    [100.0, 25.0]
+    """
+    longest = max((abs(cell.contribution) for cell in cells), default=0.0) or 1.0
+    return [
+        CellLine(
+            cell.column,
+            cell.value,
+            cell.expected,
+            number(cell.contribution, 3),
+            100 * abs(cell.contribution) / longest,
+            cell.contribution < 0,
+        )
+        for cell in cells
+    ]
 
 
 def _pictures(example: Example, top: float) -> Iterator[Picture]:
@@ -199,6 +283,9 @@ def _pictures(example: Example, top: float) -> Iterator[Picture]:
             yield _picture("Reconstruction", example, colours(example.reconstruction, low, high))
     if example.residual is not None:
         yield _picture("Residual", example, heat(example.residual, top))
+    if example.contributions is not None:
+        highest = float(np.percentile(example.contributions, RESIDUAL_PERCENTILE))
+        yield _picture("Contribution", example, heat(np.maximum(example.contributions, 0), max(highest, 0) or 1.0))
 
 
 def _picture(caption: str, example: Example, pixels: NDArray[np.uint8]) -> Picture:
@@ -222,7 +309,7 @@ def residual_top(samples: Iterable[Example]) -> float:
 
 
 def picture_notes(samples: Sequence[Example], top: float) -> Iterator[str]:
-    """Yield what a reader must know to read the pictures: bands, stretch, scale and missing pixels."""
+    """Yield what a reader must know to read the cards: bands, stretch, scales, contributions and missing pixels."""
     images = [sample.image for sample in samples if sample.image is not None]
     bands = {image.shape[-1] for image in images}
     if 2 in bands:
@@ -238,6 +325,16 @@ def picture_notes(samples: Sequence[Example], top: float) -> Iterator[str]:
         yield (
             "The residual is the difference between image and reconstruction in the units that the model sees; "
             f"all heat maps share one scale, and what exceeds {number(top, 3)} takes its last colour."
+        )
+    if any(sample.contributions is not None for sample in samples):
+        yield (
+            "The contribution says where the score comes from: the pixels' contributions sum to it. Each map has its "
+            "own scale, and pixels that lower the score are black."
+        )
+    if any(sample.cells for sample in samples):
+        yield (
+            "Expected is what the model makes of the whole row. The contribution of a cell is its part of the score, "
+            "and a row's contributions sum to it; an empty bar lowers the score."
         )
     if any(not np.isfinite(image[..., :3]).all() for image in images):
         yield "Pixels without a value are shown in cyan."

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 MISSING = (0, 214, 224)  # cyan: on no point of the heat ramp, and rare in photographs
 LARGEST_SIDE = 256
+THUMBNAIL = 32
+QUALITY = 82
 
 # Ten points of matplotlib's inferno (CC0): black to pale yellow with lightness rising evenly.
 HEAT = np.array(
@@ -104,3 +106,21 @@ def png_uri(pixels: NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def thumbnail(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """A small square picture of an image (height, width, bands), with black bars where it is not square.
+
+    returns : (32, 32, 3)
+    """
+    picture = Image.fromarray(colours(image, *display_range(image)))
+    smaller = max(picture.size) > THUMBNAIL
+    resampling = Image.Resampling.BOX if smaller else Image.Resampling.NEAREST
+    return np.asarray(ImageOps.pad(picture, (THUMBNAIL, THUMBNAIL), resampling))
+
+
+def jpeg_uri(pixels: NDArray[np.uint8]) -> str:
+    """Write pixels (height, width, 3) as a JPEG in a data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

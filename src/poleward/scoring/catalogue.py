@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from poleward.errors import SettingError
 from poleward.scoring.contrast import Contrast, Weighed
 from poleward.scoring.fused import Fused
@@ -14,7 +17,7 @@ from poleward.scoring.patches import Patches
 from poleward.scoring.reconstruction import Reconstruction, ReconstructionAndNorm
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.structure import ContrastReconstruction
-from poleward.scoring.views import Plain, Sphere, Standardised, Whitened
+from poleward.scoring.views import Plain, Sphere, Standardised, Unsqueezed, Whitened
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Circumstances:
     weight : of the code's norm beside the error's
     spherical : whether the decoder takes codes on their sphere
     shape : of one prepared sample, (columns,) or (bands, height, width)
+    squeezed : of a table, what undoes the asinh of its heavy-tailed columns, see `views.Unsqueezed`
     """
 
     n_neighbors: int
@@ -33,10 +37,11 @@ class Circumstances:
     weight: float
     spherical: bool = False
     shape: tuple[int, ...] = ()
+    squeezed: NDArray[np.float64] | None = None
 
 
 IMAGE_VIEWS = ("reconstruction-contrast", "input-knn-weighed", "input-knn-contrast", "input-patches")
-TABLE_VIEWS = ("mixture", "input-knn-local", "input-mixture")
+TABLE_VIEWS = ("mixture", "input-knn-local", "input-knn-linear", "input-mixture")
 """What `fused` asks beside the latent neighbours (docs/default-detector.md says why); the first need images."""
 
 
@@ -62,6 +67,7 @@ SCORERS: dict[str, Callable[[Circumstances], Scorer]] = {
     "mixture": lambda about: Mixture("means", Standardised(about.seed), about.seed),
     "input-knn-local": lambda about: LocalNearest("inputs", Plain(), about.n_neighbors),
     "input-knn-weighed": lambda about: KNearest("inputs", Weighed(about.shape, about.seed), about.n_neighbors),
+    "input-knn-linear": lambda about: KNearest("inputs", Unsqueezed(about.squeezed), about.n_neighbors),
     "input-knn-contrast": lambda about: KNearest("inputs", Contrast(about.shape, about.seed), about.n_neighbors),
     "input-patches": lambda about: Patches(about.shape, about.seed),
     "input-mixture": lambda about: Mixture("inputs", Standardised(about.seed), about.seed),

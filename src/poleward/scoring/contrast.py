@@ -114,7 +114,7 @@ class Weighed(Plain):
         parts = self.whitened.parts(self._cells(points) * self.weights, near, precision)
         bands, height, width = self.shape
         maps = parts.reshape(len(points), bands, min(height, SIDE), min(width, SIDE))
-        return unpooled(maps, height, width).reshape(len(points), -1)
+        return np.asarray(unpooled(maps, height, width).reshape(len(points), -1), np.float64)
 
     def _cells(self, points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """(n, d) -> (n, pixels of the pooled image)."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -53,7 +54,7 @@ class Mixture(Scorer):
         components = int(np.clip(len(some) // SAMPLES_PER_COMPONENT, 1, COMPONENTS))
         added = REGULARISATION[self.field]
         mixture = GaussianMixture(components, reg_covar=added, max_iter=ROUNDS, random_state=self.seed)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), config_context(array_api_dispatch=False):  # under which k-means cannot start EM
             warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture not quite converged ranks as well
             mixture.fit(self.view(points[np.sort(some)]).astype(np.float64))
         self.gaussians = {
@@ -65,7 +66,7 @@ class Mixture(Scorer):
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Negative log densities (n,), without the constant d/2 ln 2 pi."""
-        return -logsumexp(self._logs(encoded), axis=1)
+        return np.asarray(-logsumexp(self._logs(encoded), axis=1))
 
     def contributions(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
         """Half the Mahalanobis distance to every Gaussian by `Plain.parts`, weighted by its responsibility for x.

@@ -69,4 +69,4 @@ class ReconstructionAndNorm(Scorer):
 def _squares(encoded: Encoded) -> NDArray[np.float64]:
     if encoded.means is None:
         raise TypeError("ReconstructionAndNorm needs means")
-    return np.square(encoded.means.astype(np.float64))
+    return np.asarray(np.square(encoded.means.astype(np.float64)))

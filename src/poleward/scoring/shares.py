@@ -20,7 +20,8 @@ def scaled(parts: NDArray[np.floating[Any]], totals: NDArray[np.floating[Any]]) 
     usable = np.isfinite(sums) & (sums != 0) & np.isfinite(totals)
     factor = np.divide(totals, sums, out=np.zeros(len(sums)), where=usable)
     even = (totals / parts.shape[1])[:, None]
-    return np.where(usable[:, None], np.where(usable[:, None], parts, 0) * factor[:, None], even)
+    kept = np.where(usable[:, None], parts, 0) * factor[:, None]
+    return np.asarray(np.where(usable[:, None], kept, even))
 
 
 def on_observed(parts: NDArray[np.floating[Any]], observed: NDArray[np.bool_] | None) -> NDArray[np.float64]:

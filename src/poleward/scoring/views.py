@@ -19,6 +19,9 @@ SMALLEST_VARIANCE = 1e-6
 NARROWEST = 1e-3
 """Axes with less than this share of the widest one's standard deviation are left out of the standardised view."""
 
+LARGEST_ASINH = 100.0
+"""Its hyperbolic sine, 1e43, can still be squared."""
+
 
 class Plain:
     """Points as they are."""
@@ -69,6 +72,46 @@ class Sphere(Plain):
         wide = points.astype(np.float64)
         length = np.sqrt(np.einsum("nd,nd->n", wide, wide))[:, None]
         return wide / np.where(length > 0, length, 1)
+
+
+class Unsqueezed(Plain):
+    """Heavy-tailed columns back on their own linear scale, every column in units of its standard deviation.
+
+    The asinh that lets a network learn such columns hides how far out a value lies; neighbours need not be spared that.
+
+    squeezed : (3, d) of every cell: whether t = v deviation + mean is an asinh, the mean, the deviation; None for none
+    """
+
+    def __init__(self, squeezed: NDArray[np.float64] | None) -> None:
+        self.squeezed = squeezed
+        self.deviation: NDArray[np.float64]
+
+    def fit(self, points: NDArray[np.floating[Any]]) -> "Unsqueezed":
+        """Learn the standard deviations of (n, d)."""
+        found = self._linear(points).std(axis=0)
+        self.deviation = np.where(found > 0, found, 1.0)
+        return self
+
+    def __call__(self, points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """(n, d) -> (n, d)."""
+        return self._linear(points) / self.deviation
+
+    def _linear(self, points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        wide = points.astype(np.float64)
+        if self.squeezed is None:
+            return wide
+        is_asinh, mean, deviation = self.squeezed
+        t = np.clip(wide * deviation + mean, -LARGEST_ASINH, LARGEST_ASINH)
+        return np.where(is_asinh > 0, np.sinh(t), wide)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Standard deviations (d,)."""
+        return {"deviation": self.deviation}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Unsqueezed":
+        """Take back what `arrays` gave."""
+        self.deviation = arrays["deviation"]
+        return self
 
 
 class Linear(Plain):

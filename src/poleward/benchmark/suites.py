@@ -1,0 +1,105 @@
+"""The suites by name."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from poleward.benchmark import compression, correction, galleries, generation, images, published, speed, tables
+from poleward.benchmark.classical import CLASSICAL
+from poleward.benchmark.corruption import Pair, with_random_errors
+from poleward.benchmark.pyod_networks import PYOD
+from poleward.benchmark.record import Figure
+from poleward.benchmark.suite import Comparison, Figures, Request, Say, Suite
+from poleward.benchmark.trained import DEFAULT, OURS
+from poleward.errors import SettingError
+
+NORM = "norm"
+
+
+def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
+    """The parts of the suite that were asked for."""
+    quick, turns = request.quick, 3 if request.quick else 15
+    parts: dict[str, Callable[[], Iterator[Figure]]] = {
+        "step": lambda: speed.step_figures(turns),
+        "quality": lambda: speed.quality_figures(*((2, 1) if quick else (5, 8))),
+        "objective": lambda: speed.objective_figures(turns),
+        "neighbors": lambda: speed.neighbor_figures(turns // 3, *((1000, 20_000) if quick else ())),
+        "memory": lambda: speed.memory_figures(*(((2000, 20_000),) if quick else ())),
+    }
+    for name, measure in parts.items():
+        if not request.only or name in request.only:
+            yield from measure()
+
+
+def generation_figures(request: Request, say: Say) -> Iterator[Figure]:
+    """Samples of labelled and of unlabelled images, and the norm model."""
+    found = galleries.made() if request.quick else galleries.real(request.data)
+    for name, gallery in found.items():
+        if not request.only or name in request.only:
+            yield from generation.figures(gallery, request.numbers, request.effort.epochs, request.out, say)
+    if not request.only or NORM in request.only:
+        task = galleries.made_task if request.quick else partial(galleries.norm_task, request.data)
+        yield from generation.norm_figures("norm model", task, request.numbers, request.effort.epochs, say)
+
+
+def correction_figures(request: Request, say: Say) -> Iterator[Figure]:
+    """Of tables with wrong cells; in the quick form, of a made one."""
+    if request.quick:
+        return correction.table_figures([made_pair(seed) for seed in request.numbers], request.numbers, say)
+    return correction.figures(request.data / "dirty_tabular", request.numbers, say)
+
+
+def made_pair(seed: int) -> Pair:
+    """A table of 200 rows, one column following from another, with random errors."""
+    rng = np.random.default_rng(seed)
+    length = rng.normal(10, 2, 200)
+    columns = [[f"{value:.2f}" for value in values] for values in (length, 3 * length + rng.normal(0, 0.5, 200))]
+    texts = np.array([*columns, np.where(length > 10, "long", "short").tolist()], object).T
+    return with_random_errors(Pair("made", ("length", "weight", "kind"), texts, texts), seed)
+
+
+SIMPLE = tuple(one for one in CLASSICAL if one.name in ("raw-5nn", "pca-3nn"))
+
+SUITES: dict[str, Suite] = {
+    "tables": Comparison(
+        "Tables of ADBench, trained on normal rows only and on contaminated ones.",
+        (*OURS, *CLASSICAL, *PYOD),
+        lambda request: tables.data_sets(request.data),
+        tables.made_data_sets,
+    ),
+    "images": Comparison(
+        "Images, trained on normal ones. One class as normal is the protocol of Deep SVDD (Ruff et al. 2018); it is"
+        " artificial, for in no application is nearly everything an anomaly.",
+        (*OURS, *CLASSICAL, *PYOD),
+        lambda request: images.data_sets(request.data, request.only),
+        images.made_data_sets,
+    ),
+    "compression": Comparison(
+        "Why compression hurts without labels, and what mends it; development data alone. Objective, weight w, latent"
+        " dimensions n and score.",
+        compression.contenders(),
+        lambda request: compression.data_sets(request.data),
+        tables.made_data_sets,
+    ),
+    "published": Comparison(
+        "The published detector on what data are here. 'by-itself': evaluation mode, a score depends on its own sample."
+        " 'pure-batches': batch statistics on batches of one kind, as the published figures were made; the labels are"
+        " given away, so these rows show a fault and are compared with nothing. 'mixed-batches': batch statistics, both"
+        " kinds shuffled together.",
+        (DEFAULT, *published.PUBLISHED, *SIMPLE),
+        lambda request: published.data_sets(request.data, request.only),
+        images.made_data_sets,
+    ),
+    "generation": Figures("New images, and the norm model.", generation_figures, (*galleries.PARTS, NORM)),
+    "correction": Figures("Wrong cells of tables, found and repaired.", correction_figures),
+    "speed": Figures("Speed and memory.", speed_figures, ("step", "quality", "objective", "neighbors", "memory")),
+}
+"""Name -> suite; a new one is an entry here."""
+
+
+def suite_named(name: str) -> Suite:
+    """The suite of that name; SettingError for an unknown one."""
+    if name not in SUITES:
+        raise SettingError(f"suite {name!r} is unknown; choose one of {', '.join(SUITES)}")
+    return SUITES[name]

@@ -1,0 +1,99 @@
+"""poleward explain."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from poleward.cli.options import Config, Device, Model, SourceOptions, SourcePath
+from poleward.cli.score import ROWS_AT_A_TIME
+from poleward.cli.terminal import progress, report_skipped, say, table
+from poleward.errors import OutputError, SourceError
+
+if TYPE_CHECKING:
+    from poleward.data.source import Source
+    from poleward.detector.detector import Detector
+    from poleward.records import Explanation
+
+SAID = 5
+"""Samples, and columns of each, that are printed."""
+
+
+def explain(
+    model: Model,
+    source: SourcePath,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for all of it: .csv or .parquet with a line per sample, .npz with every pixel.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Device = "auto",
+    config: Config = None,
+    *,
+    options: SourceOptions,
+) -> None:
+    """Say why the samples of SOURCE have their scores: what each column or pixel contributes, the nearest training
+    samples, and the angles of the code that moved."""
+    from poleward.data.explanations import joined, require_form, write_explanation
+    from poleward.detector.detector import Detector
+
+    if out is not None:
+        require_form(out)
+        if out.exists() and source.exists() and out.samefile(source):
+            raise OutputError(f"{out}: is the source itself; choose another --out")
+    detector = Detector.load(model, device)
+    facts = detector.model_.facts
+    opened = options.as_trained(facts).named_as_trained(facts, source).open(source)
+    ids: list[str] = []
+    parts = []
+    for names, part in explained(detector, opened):
+        ids += names
+        parts.append(part)
+    explanation = joined(parts)
+    report_skipped(opened.skipped)
+    if out is None:
+        tell(ids, explanation)
+        return
+    write_explanation(out, ids, explanation)
+    say(f"{len(ids):,} samples explained; the explanations lie in {out}")
+
+
+def explained(detector: "Detector", source: "Source") -> Iterator[tuple[list[str], "Explanation"]]:
+    """Go through a source, some samples at a time, and explain them."""
+    from poleward.detector.explanation import explain as explain_samples
+
+    done, total = 0, source.count()
+    with progress("explaining") as advance:
+        for batch in source.batches(ROWS_AT_A_TIME[source.kind]):
+            try:
+                found = explain_samples(detector.model_, detector.raw(batch.data))
+            except SourceError as error:  # rows are counted within a batch
+                raise type(error)(f"from sample {batch.ids[0]} on, {error}" if done else str(error)) from error
+            yield list(batch.ids), found
+            done += len(batch.ids)
+            advance(done, total)
+
+
+def tell(ids: list[str], explanation: "Explanation") -> None:
+    """Print the explanations of the most anomalous samples."""
+    import numpy as np
+
+    from poleward.data.explanations import by_name, most_moved
+
+    contributions = by_name(explanation)
+    angles = most_moved(explanation)
+    for row in np.argsort(-explanation.score, kind="stable")[:SAID].tolist():
+        highest = sorted(contributions, key=lambda name: -contributions[name][row])[:SAID]
+        near = zip(explanation.nearest[row], explanation.distances[row], strict=True)
+        lines = [(name, f"{contributions[name][row]:+.4g}") for name in highest]
+        lines += [("nearest in training", f"row {other} at {distance:.4g}") for other, distance in near]
+        lines += [
+            (f"angle {k + 1}", f"cos {explanation.cosines[row, k]:.3g}, {explanation.moved[row, k]:+.1f} sd")
+            for k in angles[row].tolist()
+        ]
+        table("", lines, (ids[row], f"score {explanation.score[row]:.4g}"))
+    if len(ids) > SAID:
+        say(f"The {SAID} most anomalous of {len(ids):,} samples; --out writes all")

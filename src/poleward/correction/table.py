@@ -1,0 +1,311 @@
+"""Tables: which cells are wrong, and what should stand there."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, Float64, Int64
+from numpy.typing import NDArray
+
+from poleward.correction.conditional import CHUNK, Conditional, Layout, Shown
+from poleward.correction.constraints import Constraints
+from poleward.correction.knowledge import Given
+from poleward.correction.quantities import FORMS, MOST_INTERVALS, Quantities, ReadQuantities, understood
+from poleward.correction.verdict import Verdict
+from poleward.correction.words import ReadWords, Words
+from poleward.data.columns import IGNORE, check_once, is_text, known, listed, natural_kind, readable
+from poleward.errors import SchemaError
+
+FIT_ROWS = 20_000
+"""Most rows to learn from, drawn from the table."""
+
+UNDERSTOOD = 0.9
+"""Share of a text column's cells that must be numbers, or dates, for the others to count as faults."""
+
+MOST_SLOTS = 4096
+"""Slots that the columns share; with many columns, the intervals of each are wider."""
+
+MOST_COLUMNS = 500
+"""With more columns each is judged by itself: a network of them all would not be trained in reasonable time."""
+
+ROUNDS = 6
+"""Most times that a row is judged: after each, one more suspected cell is hidden from the others."""
+
+SUSPECTED, CLEARED = 0.5, 0.3
+"""Probability of being wrong from which a cell is hidden from the others, and below which it is shown again."""
+
+THRESHOLDS = {"words": 0.9, "quantities": 0.5}
+"""Smallest support for a cell to be changed: a text is to be right, a number to be nearer on average."""
+
+NewValues: TypeAlias = tuple[Int64[np.ndarray, " m"], Any]
+"""Rows, and the Arrow array of what is to stand there."""
+
+Column: TypeAlias = Words | Quantities
+Read: TypeAlias = ReadWords | ReadQuantities
+KINDS: Mapping[str, type[Words] | type[Quantities]] = {"words": Words, "quantities": Quantities}
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """Verdicts on the cells of a table's judged columns, each (n, d)."""
+
+    wrong: Float64[np.ndarray, "n d"]
+    choice: Int64[np.ndarray, "n d"]
+    support: Float64[np.ndarray, "n d"]
+
+    @classmethod
+    def blank(cls, n: int, d: int) -> "Beliefs":
+        """Nothing is believed yet."""
+        return cls(np.zeros((n, d)), np.zeros((n, d), np.int64), np.zeros((n, d)))
+
+    def put(self, rows: Int64[np.ndarray, " m"], column: int, verdict: Verdict) -> None:
+        """Take over what was said of some rows of a column."""
+        for name, array in vars(verdict).items():
+            getattr(self, name)[rows, column] = array
+
+
+@dataclass(frozen=True)
+class TableCorrector:
+    """Finds wrong cells, and puts in their place what the rest of the row, and the column, say was meant.
+
+    columns : those that were learned; the others are left as they are
+    schema : of the table it was fitted on
+    conditional : p(cell | the other cells of its row)
+
+    >>> table = pa.table({"city": ["Bern"] * 30 + ["Basel"] * 30, "code": ["30"] * 30 + ["40"] * 29 + ["4O"]})
+    >>> mask, probability, repaired = TableCorrector.fit(table, seed=0).correct(table)
+    >>> np.argwhere(mask).tolist(), repaired["code"][59].as_py()
+    ([[59, 1]], '40')
+    """
+
+    columns: tuple[Column, ...]
+    schema: pa.Schema
+    conditional: Conditional
+
+    @classmethod
+    def fit(
+        cls, table: pa.Table, seed: int, types: Mapping[str, str] | None = None, network: bool = True
+    ) -> "TableCorrector":
+        """Learn from the table as it is, its wrong cells included; from at most `FIT_ROWS` of its rows.
+
+        types : column name -> "numeric", "categorical", "date" or "ignore", for columns to be read so
+        network : without it, each column is judged by its own spelling and frequencies alone
+        """
+        check_once(table.column_names, table.column_names)
+        rng = np.random.default_rng(seed)
+        if table.num_rows > FIT_ROWS:
+            table = table.take(np.sort(rng.permutation(table.num_rows)[:FIT_ROWS]))
+        most = int(np.clip(MOST_SLOTS // max(1, table.num_columns), 4, MOST_INTERVALS))
+        fitted = [fit_column(name, table[name], (types or {}).get(name), most) for name in table.column_names]
+        columns = tuple(column for column in fitted if column is not None)
+        layout = Layout.of([column.n_slots for column in columns])
+        read = [column.read(table[column.name]) for column in columns]
+        own = stacked([cells.slot for cells in read], table.num_rows)
+        if not network or not 2 <= len(columns) <= MOST_COLUMNS:
+            return cls(columns, table.schema, Conditional.of_frequencies(layout, own))
+        return cls(columns, table.schema, Conditional.fit(layout, shown(read, table.num_rows), own, seed))
+
+    def correct(
+        self, table: pa.Table, constraints: Constraints | None = None, threshold: float | None = None
+    ) -> tuple[Bool[np.ndarray, "n columns"], Float64[np.ndarray, "n columns"], pa.Table]:
+        """Judge every cell, and repair those whose new value has support enough: ``threshold``, or `THRESHOLDS`.
+
+        A row's result depends on no other row, ``max_changes`` apart. A cell whose new value is not better supported
+        than the old one stays, and so does a missing one that was not marked wrong.
+
+        Returns
+        -------
+        mask : the cells that were changed
+        probability : that a cell is wrong; 0 in a column that was not learned
+        table : of the same schema, with the new values
+
+        Errors
+        ------
+        SchemaError : a column is missing, or holds what its column cannot
+        SettingError : the constraints do not fit the table
+        """
+        self._check(table)
+        constraints = constraints or Constraints()
+        constraints.check(table.column_names, (table.num_rows, table.num_columns))
+        places = [table.column_names.index(column.name) for column in self.columns]
+        given = Given.of(constraints, table, places)
+        beliefs = self._believe([column.read(table[column.name]) for column in self.columns], given)
+        probability = np.zeros((table.num_rows, table.num_columns))
+        probability[:, places] = np.round(beliefs.wrong, 9)  # digits that no order of summing touches
+        wanted = np.zeros(probability.shape)
+        wanted[:, places] = self._wanted(table, beliefs, given, threshold)
+        wanted[:, ~constraints.may_change(table.column_names)] = 0.0
+        values = self._values(table, beliefs, wanted, given)
+        mask = most_probable(wanted, constraints.max_changes)
+        return mask, probability, replaced(table, mask, values)
+
+    def to_manifest(self) -> dict[str, Any]:
+        """What was learned, but for the arrays, as plain JSON values; the types as a base64 Arrow schema message."""
+        schema = b64encode(self.schema.serialize().to_pybytes()).decode("ascii")
+        return {"schema": schema, "columns": [column.to_manifest() for column in self.columns]}
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays that were learned."""
+        arrays = {"frequency": self.conditional.frequency, "trust": self.conditional.trust}
+        for place, network in enumerate(self.conditional.networks):
+            arrays |= {f"network/{place}/{name}": array for name, array in network.items()}
+        for place, column in enumerate(self.columns):
+            arrays |= {f"column/{place}/{name}": array for name, array in column.to_arrays().items()}
+        return arrays
+
+    @classmethod
+    def restore(cls, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> "TableCorrector":
+        """Rebuild the corrector that wrote the manifest and the arrays."""
+        schema = pa.ipc.read_schema(pa.py_buffer(b64decode(manifest["schema"])))
+        columns = tuple(
+            KINDS[facts["kind"]].restore(schema.field(facts["name"]).type, facts, under(f"column/{place}/", arrays))
+            for place, facts in enumerate(manifest["columns"])
+        )
+        layout = Layout.of([column.n_slots for column in columns])
+        places = sorted({name.split("/")[0] for name in under("network/", arrays)})
+        networks = tuple(under(f"network/{place}/", arrays) for place in places)
+        return cls(columns, schema, Conditional(layout, arrays["frequency"], networks, arrays["trust"]))
+
+    def _check(self, table: pa.Table) -> None:
+        names = [column.name for column in self.columns]
+        missing = [name for name in names if name not in table.column_names]
+        if missing:
+            raise SchemaError(f"columns {listed(missing)} are missing; give a table with the columns that were learned")
+        check_once(names, table.column_names)
+        for name in names:
+            now, then = table.schema.field(name).type, self.schema.field(name).type
+            if now != then:
+                raise SchemaError(f"column {name!r} holds {now}, but held {then} when it was learned; convert it")
+
+    def _believe(self, read: Sequence[Read], given: Given) -> Beliefs:
+        """Judge every row, hide its most suspected cell from the others, and judge it again until nothing changes."""
+        n, d = given.trusted.shape
+        beliefs, seen = Beliefs.blank(n, d), shown(read, n)
+        hidden = given.wrong.copy()
+        rows = np.arange(n)
+        for _ in range(ROUNDS if self.conditional.networks else 1):
+            for start in range(0, len(rows), CHUNK):
+                some = rows[start : start + CHUNK]
+                for column, p in enumerate(self.conditional.probabilities(seen.without(hidden)[some])):
+                    beliefs.put(some, column, read[column].judge(p, some))
+                beliefs.wrong[some] = given.weighed(beliefs.wrong[some], some)
+            now = hide_one_more(beliefs.wrong[rows], hidden[rows], given.wrong[rows])
+            changed = (now != hidden[rows]).any(1)
+            hidden[rows] = now
+            rows = rows[changed]
+        return beliefs
+
+    def _wanted(
+        self, table: pa.Table, beliefs: Beliefs, given: Given, threshold: float | None
+    ) -> Float64[np.ndarray, "n d"]:
+        """Probability that the new value is right, where it is to be put; else 0."""
+        certain = np.where(given.wrong | given.proposed, beliefs.wrong, np.where(given.trusted, 0.0, beliefs.support))
+        for place, column in enumerate(self.columns):
+            missing = ~known(readable(table[column.name]))
+            certain[missing & ~(given.wrong | given.proposed)[:, place], place] = 0.0
+        least = np.array([THRESHOLDS[column.kind] if threshold is None else threshold for column in self.columns])
+        return np.where(certain >= least, certain, 0.0)
+
+    def _values(
+        self, table: pa.Table, beliefs: Beliefs, wanted: Float64[np.ndarray, "n columns"], given: Given
+    ) -> dict[int, NewValues]:
+        """The new values of each column for its wanted rows; what would not change a cell is wanted no more."""
+        values = {}
+        for j, place in enumerate(given.places):
+            rows = np.flatnonzero(wanted[:, place])
+            kind = table.schema.field(place).type
+            new = given.ruled(table, place, rows, self.columns[j].write(beliefs.choice[rows, j], kind))
+            same = pc.equal(table[place].combine_chunks().take(pa.array(rows)), new)
+            refused = new.is_null().to_numpy(zero_copy_only=False)
+            wanted[rows[refused | same.fill_null(False).to_numpy(zero_copy_only=False)], place] = 0.0
+            values[place] = (rows, new)
+        return values
+
+
+def fit_column(name: str, column: Any, kind: str | None, most_slots: int) -> Column | None:
+    """Learn a column as the kind that is wanted, or else as what its cells suggest; None for one to leave alone."""
+    cells = readable(column)
+    if kind == IGNORE or cells.null_count == len(cells):
+        return None
+    kind = kind or likely_kind(column.type, cells)
+    if kind is None:
+        return None
+    if kind == "categorical" or understood(cells, kind).null_count == len(cells):
+        return Words.fit(name, column)
+    return Quantities.fit(name, column, kind, most_slots)
+
+
+def likely_kind(type: pa.DataType, cells: Any) -> str | None:  # noqa: A002
+    """Tell what most cells of a column are; a text column whose cells are nearly all numbers holds numbers."""
+    if is_text(cells.type) and not pa.types.is_dictionary(type):
+        present = cells.drop_null()
+        for kind in FORMS:
+            if understood(present, kind).null_count <= (1 - UNDERSTOOD) * len(present):
+                return kind
+        return "categorical"
+    return natural_kind(type, cells)
+
+
+def shown(read: Sequence[Read], n: int) -> Shown:
+    """The cells of n rows as the network takes them."""
+    return Shown(stacked([cells.shown for cells in read], n), stacked([cells.value for cells in read], n, np.float64))
+
+
+def stacked(columns: Sequence[NDArray[Any]], n: int, dtype: type = np.int64) -> NDArray[Any]:
+    """(n, d) from d columns, of which there may be none."""
+    return np.stack(columns, 1) if columns else np.zeros((n, 0), dtype)
+
+
+def hide_one_more(
+    wrong: Float64[np.ndarray, "m d"], hidden: Bool[np.ndarray, "m d"], known_wrong: Bool[np.ndarray, "m d"]
+) -> Bool[np.ndarray, "m d"]:
+    """Which cells are hidden next: those hidden so far that stay suspected, and the most suspected one of the others.
+
+    >>> wrong = np.array([[0.9, 0.8, 0.1]])
+    >>> none = np.zeros((1, 3), bool)
+    >>> hide_one_more(wrong, none, none).tolist()
+    [[True, False, False]]
+    """
+    kept = (hidden & (wrong > CLEARED)) | known_wrong
+    open_ = np.where(kept, 0.0, wrong)
+    if open_.shape[1] == 0:
+        return kept
+    top = open_.argmax(1)
+    more = np.flatnonzero(open_.max(1) > SUSPECTED)
+    kept[more, top[more]] = True
+    return kept
+
+
+def most_probable(wanted: Float64[np.ndarray, "n columns"], most: int | None) -> Bool[np.ndarray, "n columns"]:
+    """The wanted cells, at most so many; the most certain first, then in reading order.
+
+    >>> most_probable(np.array([[0.9, 0.0], [0.95, 0.9]]), 2).tolist()
+    [[True, False], [True, False]]
+    """
+    mask = wanted > 0
+    if most is not None and mask.sum() > most:
+        order = np.argsort(-wanted, axis=None, kind="stable")
+        mask.flat[order[most:]] = False
+    return mask
+
+
+def replaced(table: pa.Table, mask: Bool[np.ndarray, "n columns"], values: Mapping[int, NewValues]) -> pa.Table:
+    """The table with new values in the cells of the mask, and every other cell as it was."""
+    for place, (rows, new) in values.items():
+        kept = mask[rows, place]
+        if kept.any():
+            field = table.schema.field(place)
+            order = np.arange(len(mask))
+            order[rows[kept]] = len(mask) + np.arange(kept.sum())
+            joined = pa.chunked_array([*table[place].chunks, new.filter(pa.array(kept))], field.type)
+            table = table.set_column(place, field, joined.take(pa.array(order)))
+    return table
+
+
+def under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from poleward.correction.conditional import CHUNK, FEWEST_ROWS, Conditional, Layout, Shown, steps
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Column 1 repeats column 0, column 2 is random; one row in twenty contradicts itself."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(3, size=600)
+    second = np.where(rng.random(600) < 0.05, (first + 1) % 3, first)
+    return np.stack([first, second, rng.integers(4, size=600)], 1)
+
+
+@pytest.fixture(scope="module")
+def learned(rows):
+    return Conditional.fit(Layout.of([3, 3, 4]), Shown(rows, np.zeros(rows.shape)), rows, seed=0)
+
+
+def test_a_column_that_follows_from_another_is_foretold(learned):
+    shown = Shown(np.array([[2, 0, 1]]), np.zeros((1, 3)))
+    assert learned.probabilities(shown)[1][0].argmax() == 2
+
+
+def test_a_column_that_follows_from_nothing_keeps_its_frequencies(learned):
+    shown = Shown(np.array([[2, 2, 1]]), np.zeros((1, 3)))
+    frequency = learned.frequency[learned.layout.ranges[2]]
+    assert np.abs(learned.probabilities(shown)[2][0] - frequency).max() < 0.1
+
+
+def test_probabilities_sum_to_one(learned, rows):
+    for p in learned.probabilities(Shown(rows[:7], np.zeros((7, 3)))):
+        assert np.allclose(p.sum(1), 1)
+
+
+def test_a_cell_has_no_say_in_its_own_probability(learned):
+    one, other = (learned.probabilities(Shown(np.array([[0, slot, 1]]), np.zeros((1, 3))))[1] for slot in (0, 2))
+    assert np.allclose(one, other, atol=1e-12)
+
+
+def test_a_row_does_not_depend_on_those_beside_it(learned, rows):
+    alone = learned.probabilities(Shown(rows[5:6], np.zeros((1, 3))))
+    among = learned.probabilities(Shown(rows[:CHUNK], np.zeros((CHUNK, 3))))
+    assert all(np.allclose(a[0], b[5], atol=1e-12) for a, b in zip(alone, among, strict=True))
+
+
+def test_the_same_seed_learns_the_same(rows):
+    layout, shown = Layout.of([3, 3, 4]), Shown(rows[:100], np.zeros((100, 3)))
+    one, other = (Conditional.fit(layout, shown, rows[:100], seed=3) for _ in range(2))
+    assert all((a[name] == b[name]).all() for a, b in zip(one.networks, other.networks, strict=True) for name in a)
+
+
+def test_few_rows_make_one_network(rows):
+    few = rows[: FEWEST_ROWS - 1]
+    assert len(Conditional.fit(Layout.of([3, 3, 4]), Shown(few, np.zeros(few.shape)), few, seed=0).networks) == 1
+
+
+def test_a_table_of_many_slots_is_trained_for_fewer_steps():
+    assert steps(20_000, 20_000) < steps(20_000, 400)

@@ -1,0 +1,80 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from poleward.correction.quantities import Quantities, apart, slots_of
+from poleward.correction.verdict import wrong_if_missing
+
+
+@pytest.fixture(scope="module")
+def ages():
+    return np.random.default_rng(0).integers(17, 90, 500)
+
+
+def fitted(values, kind="numeric"):
+    return Quantities.fit("x", pa.chunked_array([pa.array(values)]), kind)
+
+
+def test_every_number_has_a_slot(ages):
+    column = fitted(ages)
+    read = column.read(pa.chunked_array([pa.array([-1000, 17, 50, 10_000])]))
+    assert ((read.slot >= 0) & (read.slot < column.n_slots)).all()
+
+
+@pytest.mark.parametrize("kind", [pa.int16(), pa.float32(), pa.string(), pa.large_string()])
+def test_what_is_written_has_the_type_of_the_source(ages, kind):
+    column = Quantities.fit("x", pa.chunked_array([pa.array(ages).cast(pa.int16()).cast(kind)]), "numeric")
+    new = column.write(np.array([0]), kind)
+    assert new.type == kind and float(new[0].as_py()) in ages
+
+
+def test_a_number_that_the_row_contradicts_is_wrong(ages):
+    column = fitted(ages)
+    p = np.full((1, column.n_slots), 1e-9)
+    p[0, 3] = 1.0
+    verdict = column.read(pa.chunked_array([pa.array([column.typical[9] * 0 + 88])])).judge(p, np.array([0]))
+    assert verdict.wrong[0] > 0.9 and verdict.choice[0] == 3
+
+
+def test_a_text_among_numbers_is_wrong_and_reads_like_one_of_them():
+    column = fitted(["35233"] * 40 + ["35150"] * 60)
+    p = np.full((1, column.n_slots), 1 / column.n_slots)
+    verdict = column.read(pa.chunked_array([pa.array(["3x233"])])).judge(p, np.array([0]))
+    assert verdict.wrong[0] == 1 and column.write(verdict.choice, pa.string()).to_pylist() == ["35233"]
+
+
+def test_zeros_far_from_all_other_values_are_doubted(ages):
+    values, counts = np.unique(np.where(np.arange(500) < 20, 0, ages).astype(float), return_counts=True)
+    assert apart(values, counts).nonzero()[0].tolist() == [0]
+
+
+def test_a_single_far_value_is_not_doubted():
+    values = np.array([0.0, *range(20, 40)])
+    assert not apart(values, np.array([1] + [9] * 20)).any()
+    assert apart(values, np.array([3] + [9] * 20)).any()
+
+
+def test_a_frequent_value_is_not_doubted(ages):
+    values, counts = np.unique(np.where(np.arange(500) < 250, 0, ages).astype(float), return_counts=True)
+    assert not apart(values, counts).any()
+
+
+def test_an_atom_and_its_neighbours_lie_in_different_slots():
+    slots = slots_of(np.array([4.9, 5.0, 5.1]), np.array([5.0]), np.array([0.0, 10.0]))
+    assert slots[0] == slots[2] != slots[1]
+
+
+def test_dates_are_quantities():
+    days = pa.array(np.arange(300).astype("datetime64[D]"))
+    column = Quantities.fit("day", pa.chunked_array([days]), "date")
+    assert column.write(np.array([column.n_slots // 2]), pa.date32())[0].as_py() in days.to_pylist()
+
+
+def test_a_column_survives_storage(ages):
+    column = fitted(ages)
+    again = Quantities.restore(pa.int64(), column.to_manifest(), column.to_arrays())
+    assert again.write(np.arange(column.n_slots), pa.int64()) == column.write(np.arange(column.n_slots), pa.int64())
+
+
+def test_an_empty_cell_is_suspected_less_where_many_are_empty():
+    assert wrong_if_missing(0.01, 10) > wrong_if_missing(0.5, 10)
