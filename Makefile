@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= galaxies
+SUITE ?= speed
 # one thread a worker: two two-thread processes on two cores are slower than one
 WORKERS ?= $(shell nproc)
 
@@ -20,9 +21,12 @@ check: install  ## style, types, the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install  ## speed, side by side in one run
+bench: install  ## SUITE=speed, tables, images, ... in full, with its record in results
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
-	$(BIN)/poleward bench speed --out results
+	$(BIN)/poleward bench $(SUITE) --out results
+
+bench-quick: install  ## every suite of quality on made data, in two minutes
+	for suite in tables images published generation correction; do $(BIN)/poleward bench $$suite --quick || exit 1; done
 
 install: $(VENV)/installed  ## the package and its tools into .venv
 

@@ -23,7 +23,7 @@ def galaxies():
 
 @pytest.fixture(scope="module")
 def pictures_model(galaxies):
-    return Detector(epochs=1, n_latent=4, random_state=0).fit(galaxies).model_
+    return Detector(epochs=1, n_latent=4, correction=True, random_state=0).fit(galaxies).model_
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ from poleward.scoring.knn import KNearest
 from poleward.scoring.views import Plain
 
 OBJECTIVES = ("compressed", "compressed-half", "vmf")
-WEIGHTS = (0.1, 1.0, 10.0)
-LATENT_DIMENSIONS = (8, 32, 128)
+WEIGHTS = (0.1, 10.0)
+LATENT_DIMENSIONS = (32, 128)
 
 WAYS = {
     "knn": "knn",

@@ -5,7 +5,17 @@ from functools import partial
 
 import numpy as np
 
-from poleward.benchmark import compression, correction, galleries, generation, images, published, speed, tables
+from poleward.benchmark import (
+    compression,
+    correction,
+    galleries,
+    generation,
+    images,
+    published,
+    restoration,
+    speed,
+    tables,
+)
 from poleward.benchmark.classical import CLASSICAL
 from poleward.benchmark.corruption import Pair, with_random_errors
 from poleward.benchmark.pyod_networks import PYOD
@@ -44,10 +54,14 @@ def generation_figures(request: Request, say: Say) -> Iterator[Figure]:
 
 
 def correction_figures(request: Request, say: Say) -> Iterator[Figure]:
-    """Of tables with wrong cells; in the quick form, of a made one."""
+    """Of tables with wrong cells, and of images with wrong pixels; in the quick form, of a made table."""
     if request.quick:
-        return correction.table_figures([made_pair(seed) for seed in request.numbers], request.numbers, say)
-    return correction.figures(request.data / "dirty_tabular", request.numbers, say)
+        yield from correction.table_figures([made_pair(seed) for seed in request.numbers], request.numbers, say)
+        return
+    if not request.only or "tables" in request.only:
+        yield from correction.figures(request.data / "dirty_tabular", request.numbers, say)
+    if not request.only or "images" in request.only:
+        yield from restoration.figures(request.data, request.numbers, say)
 
 
 def made_pair(seed: int) -> Pair:
@@ -92,7 +106,11 @@ SUITES: dict[str, Suite] = {
         images.made_data_sets,
     ),
     "generation": Figures("New images, and the norm model.", generation_figures, (*galleries.PARTS, NORM)),
-    "correction": Figures("Wrong cells of tables, found and repaired.", correction_figures),
+    "correction": Figures(
+        "Wrong cells of tables and wrong pixels of images, found and repaired.",
+        correction_figures,
+        ("tables", "images"),
+    ),
     "speed": Figures("Speed and memory.", speed_figures, ("step", "quality", "objective", "neighbors", "memory")),
 }
 """Name -> suite; a new one is an entry here."""

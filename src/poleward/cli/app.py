@@ -15,6 +15,7 @@ from poleward.cli.correct import correct
 from poleward.cli.demo import demo
 from poleward.cli.evaluate import evaluate
 from poleward.cli.explain import explain
+from poleward.cli.explore import explore
 from poleward.cli.figure import figure
 from poleward.cli.fit import fit
 from poleward.cli.info import info
@@ -32,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-ABOUT_SOURCES: tuple[Callable[..., None], ...] = (fit, score, explain, report, evaluate, recalibrate, figure)
+ABOUT_SOURCES: tuple[Callable[..., None], ...] = (fit, score, explain, report, explore, evaluate, recalibrate, figure)
 ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, correct, info, demo, bench)
 for command in (*map(with_source_options, ABOUT_SOURCES), *ABOUT_MODELS):
     app.command(name=command.__name__)(command)

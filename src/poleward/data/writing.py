@@ -28,7 +28,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an .npz, whole or not at all; OutputError where that is not possible."""
-    _write_whole(path, lambda partial: _saved(partial, lambda file: np.savez_compressed(file, **dict(arrays))))
+    _write_whole(
+        path, lambda partial: _saved(partial, lambda file: np.savez_compressed(file, **dict[str, Any](arrays)))
+    )
 
 
 def write_samples(path: Path, data: NDArray[Any] | pa.Table) -> None:
