@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poleward.artifact import folder as folder_module
-from poleward.artifact.folder import read_folder, read_manifest, remove_folder, require_replaceable, write_folder
+from poleward.artifact.folder import (
+    FORMAT,
+    read_folder,
+    read_manifest,
+    remove_folder,
+    require_replaceable,
+    write_folder,
+)
 from poleward.errors import ModelError, OutputError
 
 CONTENT = {"name": "näht", "threshold": 0.1, "history": {"loss": [1.0, 1 / 3]}, "nothing": None}
@@ -288,10 +295,10 @@ def test_what_is_not_a_folder_is_refused(model, place):
         '"model"',
         "{}",
         '{"name": "an app", "icons": []}',
-        '{"format": 1, "kind": "model"}',
-        '{"format": 1, "kind": "model", "files": ["weights.safetensors"]}',
-        '{"format": 1, "kind": "model", "files": "weights.safetensors"}',
-        '{"format": 1, "kind": "model", "files": null}',
+        '{"format": 2, "kind": "model"}',
+        '{"format": 2, "kind": "model", "files": ["weights.safetensors"]}',
+        '{"format": 2, "kind": "model", "files": "weights.safetensors"}',
+        '{"format": 2, "kind": "model", "files": null}',
         "[" * 100_000,
         "\x00",
     ],
@@ -306,11 +313,10 @@ def test_a_manifest_that_is_not_text_is_refused(model):
     require_refused(model, "damaged or foreign")
 
 
-@pytest.mark.parametrize("written", [2, 99, "1", None])
-def test_another_format_is_refused_and_says_which(model, written):
-    require_refused(
-        edited(model, format=written), rf"written in format {written!r}, this version reads format 1; update"
-    )
+@pytest.mark.parametrize(("written", "advice"), [(1, "fit the model again"), *((x, "update") for x in (99, "1", None))])
+def test_another_format_is_refused_and_says_which(model, written, advice):
+    said = rf"written in format {written!r}, this version reads format {FORMAT}; {advice}"
+    require_refused(edited(model, format=written), said)
 
 
 def test_another_kind_is_refused_and_says_which(model):

@@ -27,7 +27,7 @@ from safetensors import SafetensorError
 
 from poleward.errors import ModelError, OutputError
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout; a reader refuses newer ones."""
 
 MANIFEST = "manifest.json"
@@ -110,7 +110,9 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path}: manifest.json is damaged or foreign ({type(error).__name__})") from error
     if written != FORMAT:
-        raise ModelError(f"{path}: written in format {written!r}, this version reads format {FORMAT}; update Poleward")
+        older = isinstance(written, int) and written < FORMAT
+        advice = "fit the model again" if older else "update Poleward"
+        raise ModelError(f"{path}: written in format {written!r}, this version reads format {FORMAT}; {advice}")
     if found != kind:
         raise ModelError(f"{path}: holds a {found}, not a {kind}")
     if not names <= {WEIGHTS, ARRAYS}:
