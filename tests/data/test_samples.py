@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from poleward.data.samples import Layout, as_samples
+from poleward.data.samples import Layout, arrow_table, as_samples
 from poleward.errors import SourceError
 
 
@@ -98,3 +98,9 @@ def test_reading_samples_needs_no_tensor_or_data_frame_library():
     source = pathlib.Path(sys.modules["poleward.data.samples"].__file__).parents[2]
     printed = subprocess.run([sys.executable, "-c", program], cwd=source, capture_output=True, text=True, check=True)
     assert printed.stdout == "set()\n"
+
+
+def test_texts_and_categories_of_polars_are_texts_that_rows_can_be_taken_of():
+    frame = pl.DataFrame({"a": ["x", None, "y"], "b": pl.Series(["u", "v", "u"], dtype=pl.Categorical)})
+    table = arrow_table(frame)
+    assert table.take([2, 0]).to_pydict() == {"a": ["y", "x"], "b": ["u", "u"]}

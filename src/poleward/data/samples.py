@@ -94,12 +94,28 @@ def as_samples(X: Any) -> tuple[str, Any]:
 def arrow_table(frame: Any) -> pa.Table:
     """Read an Arrow, pandas or polars table; a pandas index is dropped."""
     try:
-        return pa.Table.from_pandas(frame, preserve_index=False) if hasattr(frame, "iloc") else pa.table(frame)
+        table = pa.Table.from_pandas(frame, preserve_index=False) if hasattr(frame, "iloc") else pa.table(frame)
+        return pa.table([without_views(column) for column in table.columns], table.column_names)
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
         reason = " ".join(str(part) for part in error.args)
         raise SourceError(
             f"the data frame cannot be read: {reason}. Give each column one name and one type."
         ) from error
+
+
+def without_views(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column itself, or its texts as Arrow can take rows of them, which it cannot of polars' views of texts.
+
+    >>> without_views(pa.chunked_array([["a"]], pa.string_view())).type
+    DataType(large_string)
+    """
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+        texts = [(chunk.indices, chunk.dictionary.cast(pa.large_string())) for chunk in column.chunks]
+        chunks = [pa.DictionaryArray.from_arrays(*part) for part in texts]
+        return pa.chunked_array(chunks, pa.dictionary(column.type.index_type, pa.large_string()))
+    return column
 
 
 def numbered_columns(array: Float64[np.ndarray, "rows columns"]) -> pa.Table:
