@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import typer
 
-from poleward.cli.figure import NAMES, cosines_of, figure, portrait, told_apart
+from poleward.cli.figure import NAMES, figure, portrait, told_apart
 from poleward.cli.options import SourceOptions, with_source_options
 from poleward.data.rankings import read_ranking
 from poleward.data.truth import read_truth
@@ -58,10 +58,6 @@ def test_a_sample_without_a_verdict_is_left_out_where_the_truth_is_known(sources
     known = read_truth(Path("truth.csv"), sources / "images")
     found = portrait("m", models / "images", sources / "images", SourceOptions(), known, True, "cpu")
     assert len(found.scores) == len(found.codes) == len(found.is_anomaly) == 3
-
-
-def test_cosines_are_those_of_the_codes():
-    np.testing.assert_allclose(cosines_of(np.array([[3.0, 0.0, 4.0]], np.float32)), [[0.6, 0.0]], atol=1e-12)
 
 
 @pytest.mark.parametrize(

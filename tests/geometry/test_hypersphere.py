@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from poleward.errors import SettingError
-from poleward.geometry.hypersphere import cosines, project, radius, to_cartesian, to_hyperspherical
+from poleward.geometry.hypersphere import cosines, cosines_of, project, radius, to_cartesian, to_hyperspherical
 
 DIMENSIONS = [2, 3, 4, 17, 128, 512]
 MAPS = {
@@ -285,3 +285,7 @@ def test_the_origin_stays_when_projected_and_sends_back_a_finite_gradient():
     v = torch.zeros(2, 128)
     assert not project(v, 11.3).any()
     assert torch.isfinite(gradient_of(lambda v: project(v, 11.3), v)).all()
+
+
+def test_cosines_of_an_array_are_those_of_its_points():
+    np.testing.assert_allclose(cosines_of(np.array([[3.0, 0.0, 4.0]], np.float32)), [[0.6, 0.0]], atol=1e-12)

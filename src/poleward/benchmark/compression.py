@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from poleward.benchmark import images, tables
@@ -18,7 +17,7 @@ from poleward.benchmark.contenders import Contender, Effort, Scores
 from poleward.benchmark.splits import DataSet, Split
 from poleward.benchmark.trained import fitted, scored
 from poleward.detector.detector import Detector
-from poleward.geometry.hypersphere import cosines
+from poleward.geometry.hypersphere import cosines_of
 from poleward.scoring.knn import KNearest
 from poleward.scoring.views import Plain
 
@@ -51,8 +50,7 @@ class Angles(Plain):
         array([[1.04, 0.  ]])
         """
         n = points.shape[1]
-        cos: NDArray[np.floating[Any]] = cosines(torch.from_numpy(points.astype(np.float64))).numpy()
-        return cos * np.sqrt(n - np.arange(n - 1))
+        return cosines_of(points) * np.sqrt(n - np.arange(n - 1))
 
 
 def contenders() -> list[Contender]:

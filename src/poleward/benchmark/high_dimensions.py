@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from poleward.data.digits import load_digits_task
 from poleward.detector.detector import Detector
 from poleward.geometry import volume
-from poleward.geometry.hypersphere import cosines
+from poleward.geometry.hypersphere import cosines_of
 from poleward.metrics.ranking import auroc
 from poleward.scoring.neighbors import ExactIndex
 
@@ -68,7 +67,7 @@ class Trained:
     @property
     def cosines(self) -> NDArray[np.float64]:
         """cos phi_k of the codes, (n, k - 1)."""
-        return cosines(torch.as_tensor(self.codes, dtype=torch.float64)).numpy()
+        return cosines_of(self.codes)
 
     @property
     def auroc(self) -> float:

@@ -19,7 +19,7 @@ from torch import nn
 from poleward.benchmark import images
 from poleward.benchmark.contenders import Contender, Effort, Scores
 from poleward.benchmark.splits import DataSet, Split
-from poleward.benchmark.trained import WAYS, circumstances, fitted, indexed, raw, scored
+from poleward.benchmark.trained import WAYS, circumstances_of, fitted, indexed, raw, scored
 from poleward.detector.detector import Detector
 from poleward.detector.model import Model
 from poleward.objectives.published import BATCH_SIZE
@@ -86,7 +86,7 @@ def in_batches(model: Model, split: Split, batches: list[NDArray[np.int64]]) -> 
     learned = encoded(network, indexed(model, split), None, model.ranker.device)
     ranked = encoded(network, model.preparation.encode(raw(split.test)), batches, model.ranker.device)
     unmet = np.zeros(len(split.test), bool)
-    about = circumstances(model, split.seed)
+    about = circumstances_of(model, split.seed)
     return {way: build_scorer(name, about).fit(learned).score(ranked, unmet) for way, name in WAYS.items()}
 
 

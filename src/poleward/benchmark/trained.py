@@ -10,6 +10,7 @@ from poleward.benchmark.contenders import Contender, Effort, Scores, single
 from poleward.benchmark.splits import Split
 from poleward.data.fingerprint import fingerprints
 from poleward.data.samples import numbered_columns
+from poleward.detector.construction import circumstances
 from poleward.detector.detector import Detector
 from poleward.detector.fitting import fit_model
 from poleward.detector.fitting import split as kept_apart
@@ -66,7 +67,7 @@ def scored(
     ranked = model.ranker.encode(features.__getitem__, len(features), FIELDS)
     known = member(fingerprints(features), model.ranker.trained_prints)
     learned = codes_of(model, indexed(model, split))
-    about = circumstances(model, split.seed)
+    about = circumstances_of(model, split.seed)
     scorers = {way: build_scorer(name, about) for way, name in ways.items()} | dict(further or {})
     return {way: scorer.fit(learned).score(ranked, known) for way, scorer in scorers.items()}
 
@@ -82,13 +83,9 @@ def codes_of(model: Model, features: Features) -> Encoded:
     return model.ranker.encode(features.__getitem__, len(features), frozenset({"means"}))
 
 
-def circumstances(model: Model, seed: int) -> Circumstances:
+def circumstances_of(model: Model, seed: int) -> Circumstances:
     """What scorers may have to know of a fitted model."""
-    shape = tuple(model.preparation.shape)
-    objective = model.ranker.autoencoder.objective
-    weight = objective.relative_weight(int(np.prod(shape)), model.ranker.autoencoder.n_latent)
-    squeezed = model.preparation.squeezed
-    return Circumstances(model.settings.n_neighbors, seed, weight, objective.spherical, shape, squeezed)
+    return circumstances(model.preparation, model.settings, model.ranker.autoencoder.objective, seed)
 
 
 def _of_objective(objective: str) -> Contender:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poleward.cli.options import Config, Device, Model, SourceOptions, SourcePath
-from poleward.cli.score import ROWS_AT_A_TIME
-from poleward.cli.terminal import progress, report_skipped, say, table
-from poleward.errors import OutputError, SourceError
+from poleward.cli.score import batches, faults_placed
+from poleward.cli.terminal import report_skipped, say, table
+from poleward.errors import OutputError
 
 if TYPE_CHECKING:
     from poleward.data.source import Source
@@ -65,16 +65,10 @@ def explained(detector: "Detector", source: "Source") -> Iterator[tuple[list[str
     """Go through a source, some samples at a time, and explain them."""
     from poleward.detector.explanation import explain as explain_samples
 
-    done, total = 0, source.count()
-    with progress("explaining") as advance:
-        for batch in source.batches(ROWS_AT_A_TIME[source.kind]):
-            try:
-                found = explain_samples(detector.model_, detector.raw(batch.data))
-            except SourceError as error:  # rows are counted within a batch
-                raise type(error)(f"from sample {batch.ids[0]} on, {error}" if done else str(error)) from error
-            yield list(batch.ids), found
-            done += len(batch.ids)
-            advance(done, total)
+    for number, batch in enumerate(batches(source, "explaining")):
+        with faults_placed(batch, number):
+            found = explain_samples(detector.model_, detector.raw(batch.data))
+        yield list(batch.ids), found
 
 
 def tell(ids: list[str], explanation: "Explanation") -> None:

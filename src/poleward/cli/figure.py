@@ -12,9 +12,6 @@ from poleward.cli.terminal import report_skipped, say
 from poleward.errors import SettingError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from poleward.data.truth import Truth as KnownTruth
     from poleward.report.figures import Portrait
 
@@ -80,6 +77,7 @@ def portrait(
     import numpy as np
 
     from poleward.detector.detector import Detector
+    from poleward.geometry.hypersphere import cosines_of
     from poleward.report.figures import Portrait
 
     detector = Detector.load(folder, device)
@@ -102,12 +100,3 @@ def portrait(
         codes=kept,
         cosines=None if kept is None else cosines_of(kept),
     )
-
-
-def cosines_of(codes: "NDArray[np.floating]") -> "NDArray[np.float64]":
-    """cos phi_k of codes (n, k), (n, k - 1), in float64."""
-    import torch
-
-    from poleward.geometry.hypersphere import cosines
-
-    return cosines(torch.as_tensor(codes, dtype=torch.float64)).numpy()

@@ -1,19 +1,14 @@
 """poleward recalibrate."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from poleward.cli.fit import require_writable
 from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
-from poleward.cli.score import ROWS_AT_A_TIME
-from poleward.cli.terminal import progress, report_skipped, say, warn
-
-if TYPE_CHECKING:
-    from poleward.data.source import Source
-    from poleward.detector.detector import Detector
+from poleward.cli.score import batches
+from poleward.cli.terminal import report_skipped, say, warn
 
 
 def recalibrate(
@@ -46,7 +41,7 @@ def recalibrate(
         detector.set_params(alpha=level)
     detector.settings()
     opened = options.as_trained(detector.model_.facts).open(source)
-    detector.recalibrate_on(raw_batches(detector, opened))
+    detector.recalibrate_on(detector.raw(batch.data) for batch in batches(opened, "calibrating"))
     report_skipped(opened.skipped)
     facts = detector.model_.facts
     facts["calibrated_on"] = f"{source.name} {options.selection()}".strip()
@@ -57,13 +52,3 @@ def recalibrate(
         warn(warning)
     threshold, kept = detector.model_.threshold, f"level {detector.alpha:g}"
     say(f"Calibrated on {facts['n_calibration']:,} samples: anomaly above score {threshold:.6g} ({kept}), in {place}")
-
-
-def raw_batches(detector: "Detector", source: "Source") -> Iterator[Any]:
-    """The samples of a source as the model takes them, some at a time."""
-    done, total = 0, source.count()
-    with progress("calibrating") as advance:
-        for batch in source.batches(ROWS_AT_A_TIME[source.kind]):
-            yield detector.raw(batch.data)
-            done += len(batch.ids)
-            advance(done, total)

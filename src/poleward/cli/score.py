@@ -1,7 +1,7 @@
 """poleward score."""
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -97,13 +97,26 @@ def ranked(detector: "Detector", source: "Source", alpha: float | None) -> Itera
 
     if alpha is not None:
         require_within_bounds("alpha", alpha)
+    for number, batch in enumerate(batches(source, "ranking")):
+        with faults_placed(batch, number):
+            ranking = detector.model_.rank(detector.raw(batch.data), batch.ids, alpha)
+        yield batch, ranking
+
+
+def batches(source: "Source", doing: str) -> Iterator["Batch"]:
+    """Go through a source, some samples at a time, showing how far it is."""
     done, total = 0, source.count()
-    with progress("ranking") as advance:
+    with progress(doing) as advance:
         for batch in source.batches(ROWS_AT_A_TIME[source.kind]):
-            try:
-                ranking = detector.model_.rank(detector.raw(batch.data), batch.ids, alpha)
-            except SourceError as error:  # rows are counted within a batch
-                raise type(error)(f"from sample {batch.ids[0]} on, {error}" if done else str(error)) from error
-            yield batch, ranking
+            yield batch
             done += len(batch.ids)
             advance(done, total)
+
+
+@contextmanager
+def faults_placed(batch: "Batch", number: int) -> Iterator[None]:
+    """A fault of some batch but the first says where that batch begins: rows are counted within it."""
+    try:
+        yield
+    except SourceError as error:
+        raise type(error)(f"from sample {batch.ids[0]} on, {error}" if number else str(error)) from error

@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float64
 from numpy.typing import NDArray
 from scipy.ndimage import binary_propagation, gaussian_filter
 
+from poleward.artifact.naming import under
 from poleward.correction.bands import Agreement, Cells, Covariance, Known
 from poleward.correction.lenses import spot, surroundings, views
 from poleward.correction.verdict import DIRTY
@@ -157,7 +158,7 @@ class ImageCorrector:
     @classmethod
     def rebuilt(cls, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> "ImageCorrector":
         """Rebuild the corrector that wrote the manifest and the arrays."""
-        agreement = {name.removeprefix("agreement/"): arrays[name] for name in arrays if name.startswith("agreement/")}
+        agreement = under("agreement/", arrays)
         return cls(
             arrays["spread"].astype(np.float64),
             arrays["spreads"].astype(np.float64),

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 
+from poleward.artifact.naming import under
 from poleward.correction.conditional import CHUNK, Conditional, Layout, Shown
 from poleward.correction.constraints import Constraints
 from poleward.correction.knowledge import Given
@@ -304,8 +305,3 @@ def replaced(table: pa.Table, mask: Bool[np.ndarray, "n columns"], values: Mappi
             joined = pa.chunked_array([*table[place].chunks, new.filter(pa.array(kept))], field.type)
             table = table.set_column(place, field, joined.take(pa.array(order)))
     return table
-
-
-def under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin so, by the rest of their names."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

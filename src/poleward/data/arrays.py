@@ -152,6 +152,12 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def chosen_array(path: Path, wanted: str | None) -> str:
+    """Return the name of the array that ``open_arrays`` takes from an .npz."""
+    with np.load(path, allow_pickle=False) as archive:
+        return _chosen(_headers(archive), wanted, path)
+
+
 def _headers(archive: Any) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     headers = {}
     for name in archive.files:

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from poleward.data import arrays
-from poleward.data.arrays import ArrayRows, Stack, open_arrays
+from poleward.data.arrays import ArrayRows, Stack, chosen_array, open_arrays
 from poleward.data.columns import MISSING_TOKENS, as_type, is_text, plain_type
 from poleward.data.delimited import MARK, cells, is_empty, records, said, written
 from poleward.data.placement import placed, require_another, writing
@@ -407,12 +407,6 @@ class ArrayFile:
                     after.open(_like(entry), "w", force_zip64=True) as packed,
                 ):
                     shutil.copyfileobj(content, packed)
-
-
-def chosen_array(path: Path, wanted: str | None) -> str:
-    """Return the name of the array that ``open_arrays`` takes from an .npz."""
-    with np.load(path, allow_pickle=False) as archive:
-        return arrays._chosen(arrays._headers(archive), wanted, path)
 
 
 def typed(value: Any, type: pa.DataType, replacement: Replacement) -> Any:  # noqa: A002 - the Arrow word

@@ -122,10 +122,11 @@ def _tiff(content: bytes, reading: Reading) -> NDArray[Any]:
 
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         series = file.series[0]
-        return _from_axes(series.asarray(), series.axes)
+        return from_axes(series.asarray(), series.axes)
 
 
-def _from_axes(image: NDArray[Any], axes: str) -> NDArray[Any]:
+def from_axes(image: NDArray[Any], axes: str) -> NDArray[Any]:
+    """A TIFF series with these axes as (height, width) or (height, width, bands), a view of the same pixels."""
     long = [axis for axis, size in enumerate(image.shape) if axes[axis] in "YX" or size > 1]
     image, letters = image.reshape([image.shape[axis] for axis in long]), "".join(axes[axis] for axis in long)
     others = [axis for axis, letter in enumerate(letters) if letter not in "YX"]
@@ -144,10 +145,11 @@ def _fits(content: bytes, reading: Reading) -> NDArray[Any]:
         image = next(images, None)
     if image is None:
         raise ValueError("no unit of this FITS file holds an image")
-    return _from_cube(np.asarray(image))
+    return from_cube(np.asarray(image))
 
 
-def _from_cube(image: NDArray[Any]) -> NDArray[Any]:
+def from_cube(image: NDArray[Any]) -> NDArray[Any]:
+    """A FITS image (..., bands, height, width) with its bands last, a view of the same pixels."""
     while image.ndim > 3 and len(image) == 1:  # radio cubes lead with axes of length one
         image = image[0]
     return np.moveaxis(image, 0, -1) if image.ndim == 3 else image

@@ -16,7 +16,7 @@ from PIL import Image
 from poleward.data import arrays
 from poleward.data.arrays import ArrayPictures, open_arrays
 from poleward.data.copies import ArrayFile, check_ending
-from poleward.data.pictures import _from_axes, _from_cube, picture_suffix, read_picture
+from poleward.data.pictures import from_axes, from_cube, picture_suffix, read_picture
 from poleward.data.placement import placed, require_another, writing
 from poleward.data.reading import Reading
 from poleward.errors import OutputError, SourceError
@@ -179,7 +179,7 @@ def _tiff(content: bytes, image: NDArray[Any]) -> tuple[bytes, str]:
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         series, page = file.series[0], file.pages.first
         pixels = np.array(series.asarray(), order="C")
-        _from_axes(pixels, series.axes).reshape(image.shape)[...] = image
+        from_axes(pixels, series.axes).reshape(image.shape)[...] = image
         if series.dataoffset is not None:
             stored = pixels.astype(pixels.dtype.newbyteorder(file.byteorder)).tobytes()
             return content[: series.dataoffset] + stored + content[series.dataoffset + len(stored) :], ""
@@ -204,7 +204,7 @@ def _fits(content: bytes, image: NDArray[Any]) -> tuple[bytes, str]:
     buffer = io.BytesIO()
     with fits.open(io.BytesIO(content), memmap=False) as units:
         unit = next(unit for unit in units if unit.is_image and unit.header["NAXIS"] >= 2)
-        _from_cube(unit.data).reshape(image.shape)[...] = image
+        from_cube(unit.data).reshape(image.shape)[...] = image
         units.writeto(buffer, output_verify="ignore")
     return buffer.getvalue(), ""
 

@@ -35,9 +35,16 @@ def build_autoencoder(
 
 def scorer_for(preparation: Preparation, settings: Settings, objective: Objective, seed: int) -> Scorer:
     """The scorer asked for, not yet fitted."""
-    n_latent = settings.latent_dimensions(preparation.kind)
-    weight = objective.relative_weight(prod(preparation.shape), n_latent)
-    about = Circumstances(
-        settings.n_neighbors, seed, weight, objective.spherical, tuple(preparation.shape), preparation.squeezed
+    return build_scorer(settings.scorer, circumstances(preparation, settings, objective, seed))
+
+
+def circumstances(preparation: Preparation, settings: Settings, objective: Objective, seed: int) -> Circumstances:
+    """What any scorer may have to know of a detector with these parts."""
+    return Circumstances(
+        n_neighbors=settings.n_neighbors,
+        seed=seed,
+        weight=objective.relative_weight(prod(preparation.shape), settings.latent_dimensions(preparation.kind)),
+        spherical=objective.spherical,
+        shape=tuple(preparation.shape),
+        squeezed=preparation.squeezed,
     )
-    return build_scorer(settings.scorer, about)

@@ -13,9 +13,9 @@ import torch
 
 import poleward
 from poleward.artifact.folder import EDITABLE, Folder, read_folder, write_folder
+from poleward.artifact.naming import under
 from poleward.autoencoder.autoencoder import Autoencoder
 from poleward.calibration.conformal import Conformal
-from poleward.correction.table import under
 from poleward.data.preparation import Preparation, load_preparation
 from poleward.detector.construction import build_autoencoder, scorer_for
 from poleward.detector.correcting import Learned

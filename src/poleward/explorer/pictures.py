@@ -1,34 +1,19 @@
 """Samples as PNG files for the page."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from poleward.errors import SourceError
 from poleward.records import Correction
-from poleward.report.thumbnails import colours, display_range, heat
+from poleward.report.thumbnails import colours, display_range, heat, png
 
 PICTURES = ("image", "reconstruction", "residual")
 REPAIRED = ("corrected", "changed")
 LARGEST_SIDE = 1024
 THUMBNAIL_SIDE = 160
-
-
-def png(pixels: NDArray[np.uint8], largest_side: int) -> bytes:
-    """Pixels (height, width, 3) as a PNG, made smaller where a side is longer than asked for.
-
-    >>> png(np.zeros((2, 2, 3), np.uint8), 160)[1:4]
-    b'PNG'
-    """
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((largest_side, largest_side), Image.Resampling.BOX)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def thumbnail(image: NDArray[Any]) -> bytes:

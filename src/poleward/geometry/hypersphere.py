@@ -16,8 +16,10 @@ that no finite point overflows; results return in the dtype of the points. Sourc
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -63,6 +65,15 @@ def cosines(points: Float[Tensor, "*batch n"], eps: float = 0.0) -> Float[Tensor
     _require_two_dimensions(points)
     result: Tensor = _Cosines.apply(points, eps)  # type: ignore[no-untyped-call]
     return result
+
+
+def cosines_of(codes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """`cosines` of an array (n, k), in float64: (n, k - 1).
+
+    >>> cosines_of(np.array([[3.0, 0.0, 4.0]])).round(6).tolist()
+    [[0.6, 0.0]]
+    """
+    return np.asarray(cosines(torch.as_tensor(codes, dtype=torch.float64)).numpy())
 
 
 def to_hyperspherical(

@@ -101,11 +101,22 @@ def png_uri(pixels: NDArray[np.uint8]) -> str:
 
     pixels : (height, width, 3)
     """
+    return "data:image/png;base64," + base64.b64encode(png(pixels, LARGEST_SIDE, optimize=True)).decode("ascii")
+
+
+def png(pixels: NDArray[np.uint8], largest_side: int, optimize: bool = False) -> bytes:
+    """Pixels (height, width, 3) as a PNG, made smaller where a side is longer than asked for.
+
+    optimize : take more time for a smaller file
+
+    >>> png(np.zeros((2, 2, 3), np.uint8), 160)[1:4]
+    b'PNG'
+    """
     picture = Image.fromarray(pixels)
-    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.BOX)
+    picture.thumbnail((largest_side, largest_side), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    picture.save(buffer, "PNG", optimize=optimize)
+    return buffer.getvalue()
 
 
 def thumbnail(image: NDArray[Any]) -> NDArray[np.uint8]:

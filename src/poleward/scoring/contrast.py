@@ -111,10 +111,7 @@ class Weighed(Plain):
         precision: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """As for `Linear`: what a pixel's contrast is given goes to that pixel itself, not to its surroundings."""
-        parts = self.whitened.parts(self._cells(points) * self.weights, near, precision)
-        bands, height, width = self.shape
-        maps = parts.reshape(len(points), bands, min(height, SIDE), min(width, SIDE))
-        return np.asarray(unpooled(maps, height, width).reshape(len(points), -1), np.float64)
+        return onto_pixels(self.whitened.parts(self._cells(points) * self.weights, near, precision), self.shape)
 
     def _cells(self, points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """(n, d) -> (n, pixels of the pooled image)."""
@@ -142,3 +139,19 @@ def contrast_cells(points: NDArray[np.floating[Any]], shape: Sequence[int]) -> N
     """Local contrast (n, pixels of the pooled image) of flattened images (n, d) of a shape (bands, height, width)."""
     images = pooled(points.reshape(len(points), *shape))
     return local_contrast(images).reshape(len(points), -1)
+
+
+def onto_pixels(parts: NDArray[np.floating[Any]], shape: Sequence[int]) -> NDArray[np.float64]:
+    """Parts (n, pixels of the pooled image) of a sum, spread over the pixels (n, d) of images of a shape."""
+    maps = parts.reshape(len(parts), *pooled_shape(shape))
+    return np.asarray(unpooled(maps, *shape[1:]).reshape(len(parts), -1), np.float64)
+
+
+def pooled_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """(bands, height, width) that `pooled` leaves of a shape.
+
+    >>> pooled_shape((3, 64, 20))
+    (3, 32, 20)
+    """
+    bands, height, width = shape
+    return bands, min(height, SIDE), min(width, SIDE)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poleward.artifact.naming import under
 from poleward.records import Encoded
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import CONSTANT
@@ -91,8 +92,7 @@ class Fused(Scorer):
         """Take back what `arrays` gave."""
         self.scales = arrays["scales"]
         for name, view in self.views.items():
-            own = f"{name}."
-            view.restore({key.removeprefix(own): array for key, array in arrays.items() if key.startswith(own)})
+            view.restore(under(f"{name}.", arrays))
         return self
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poleward.artifact.naming import under
 from poleward.records import Encoded
 from poleward.scoring.neighbors import ExactIndex
 from poleward.scoring.scorer import Scorer
@@ -99,6 +100,6 @@ class KNearest(Scorer):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "KNearest":
         """Take back what `arrays` gave."""
-        self.view.restore({name.removeprefix("view."): array for name, array in arrays.items()})
+        self.view.restore(under("view.", arrays))
         self.index = ExactIndex(arrays["points"], arrays.get("observed"))
         return self

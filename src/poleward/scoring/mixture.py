@@ -11,6 +11,7 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from poleward.artifact.naming import under
 from poleward.records import Encoded
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import CONSTANT, on_observed
@@ -102,6 +103,6 @@ class Mixture(Scorer):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Mixture":
         """Take back what `arrays` gave."""
-        self.view.restore({name.removeprefix("view."): array for name, array in arrays.items()})
+        self.view.restore(under("view.", arrays))
         self.gaussians = {name: arrays[name] for name in ("weights", "centres", "roots")}
         return self

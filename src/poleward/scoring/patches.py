@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from poleward.records import Encoded
-from poleward.scoring.contrast import SIDE, local_contrast, pooled, unpooled
+from poleward.scoring.contrast import contrast_cells, onto_pixels, pooled_shape
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import on_observed
 from poleward.scoring.views import Whitened
@@ -80,7 +80,7 @@ class Patches(Scorer):
         spread evenly over all its pixels, would be coarser.
         """
         patches = self._patches(_inputs(encoded))
-        n, places, cells = patches.shape
+        places, cells = patches.shape[1:]
         mean, deviation = self.places
         logs = self._logarithms(patches)
         counts = np.argsort(np.argsort((logs - mean) / deviation, axis=1), axis=1) >= places - self._kept
@@ -93,7 +93,7 @@ class Patches(Scorer):
         parts *= slope[:, :, None]
         rest = counts * (logs - mean) / deviation / self._kept - parts.sum(axis=2)
         maps = self._assembled(parts + rest[:, :, None] / cells)
-        return {"inputs": on_observed(unpooled(maps, *self.shape[1:]).reshape(n, -1), encoded.observed)}
+        return {"inputs": on_observed(onto_pixels(maps, self.shape), encoded.observed)}
 
     @property
     def _kept(self) -> int:
@@ -102,7 +102,7 @@ class Patches(Scorer):
 
     def _assembled(self, patches: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over patches (n, places, cells) at the pixels (n, bands, h, w) that they were cut from."""
-        bands, height, width = self.shape[0], *(min(side, SIDE) for side in self.shape[1:])
+        bands, height, width = pooled_shape(self.shape)
         tall, wide = min(PATCH, height), min(PATCH, width)
         maps = np.zeros((len(patches), bands, height, width))
         corners = product(range(0, height - tall + 1, STRIDE), range(0, width - wide + 1, STRIDE))
@@ -112,7 +112,7 @@ class Patches(Scorer):
 
     def _patches(self, inputs: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """Local contrast of the patches, (n, places, cells)."""
-        contrast = local_contrast(pooled(inputs.reshape(len(inputs), *self.shape)))
+        contrast = contrast_cells(inputs, self.shape).reshape(len(inputs), *pooled_shape(self.shape))
         height, width = (min(PATCH, side) for side in contrast.shape[2:])
         windows = sliding_window_view(contrast, (height, width), axis=(2, 3))[:, :, ::STRIDE, ::STRIDE]
         n, bands, rows, columns = windows.shape[:4]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poleward.records import Encoded
-from poleward.scoring.contrast import SIDE, contrast_cells, unpooled
+from poleward.scoring.contrast import contrast_cells, onto_pixels
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import on_observed, scaled
 
@@ -45,10 +45,8 @@ class ContrastReconstruction(Scorer):
 
     def contributions(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
         """Each pixel's own weighted squared error, over the number of pixels."""
-        bands, height, width = self.shape
-        parts = self._contrast(encoded)[1] * self.weights
-        maps = unpooled(parts.reshape(-1, bands, min(height, SIDE), min(width, SIDE)), height, width)
-        flat = scaled(maps.reshape(len(parts), -1), self.score(encoded, trained_on))
+        parts = onto_pixels(self._contrast(encoded)[1] * self.weights, self.shape)
+        flat = scaled(parts, self.score(encoded, trained_on))
         return {"inputs": on_observed(flat, encoded.observed)}
 
     def _contrast(self, encoded: Encoded) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]]:

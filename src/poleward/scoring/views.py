@@ -190,11 +190,14 @@ class Standardised(Linear):
         self.mean, deviation = points.mean(axis=0), points.std(axis=0)
         alive = deviation > NARROWEST * deviation.max()
         alive[np.argmax(deviation)] = True
-        self.axes = np.diag(1 / np.where(deviation > 0, deviation, 1))[:, alive]
-        if self.axes.shape[1] > COMPONENTS:
-            pca = principal_components(self(points), COMPONENTS, self.seed)
-            self.axes = self.axes @ pca.components_.T
-        self.axes = np.ascontiguousarray(self.axes, points.dtype)
+        scale = 1 / np.where(deviation > 0, deviation, 1)[alive]
+        if len(scale) > COMPONENTS:
+            pca = principal_components((points - self.mean)[:, alive] * scale, COMPONENTS, self.seed)
+            axes = scale[:, None] * pca.components_.T
+        else:
+            axes = np.diag(scale)
+        self.axes = np.zeros((len(alive), axes.shape[1]), points.dtype)
+        self.axes[alive] = axes
         return self
 
 

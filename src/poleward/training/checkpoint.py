@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from poleward.artifact.folder import read_folder, remove_folder, write_folder
+from poleward.artifact.naming import under
 from poleward.errors import ModelError
 
 SECONDS_BETWEEN = 15.0
@@ -69,10 +70,10 @@ class Checkpoint:
                 " or delete it and start again"
             )
         tensors = {name: torch.from_numpy(array) for name, array in folder.tensors.items()}
-        model.load_state_dict(_under("model.", tensors))
+        model.load_state_dict(under("model.", tensors))
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under("optimizer.", tensors).items():
+        for name, tensor in under("optimizer.", tensors).items():
             index, moment = name.split(".")
             state.setdefault(int(index), {})[moment] = _lying_as(parameters[int(index)], tensor)
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
@@ -88,7 +89,3 @@ class Checkpoint:
 def _lying_as(parameter: Tensor, moment: Tensor) -> Tensor:
     """The moment in its parameter's memory order, in which fused Adam walks both; images' weights are channels-last."""
     return torch.empty_like(parameter.detach()).copy_(moment) if moment.ndim else moment
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
