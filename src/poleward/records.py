@@ -222,6 +222,7 @@ class LatentPoints:
     scores : (m,)
     classes : what they can be coloured by beside the score, name -> (m,) values
     n_samples : of how many they were drawn
+    name : whose codes these are
     """
 
     ids: Sequence[str]
@@ -230,6 +231,7 @@ class LatentPoints:
     scores: NDArray[np.float64]
     classes: Mapping[str, Sequence[str]]
     n_samples: int
+    name: str = "Ranked samples"
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,7 @@ class ReportContents:
     examples : the most anomalous samples, worst first
     typical : some ordinary ones, for the eye to compare with
     points : of the latent sphere, or None
+    beside : the same samples as another model places them, or None
     thumbnails : (m, side, side, 3) uint8, of the most anomalous images, worst first, or None
     """
 
@@ -261,4 +264,5 @@ class ReportContents:
     warnings: Sequence[str] = field(default_factory=tuple)
     threshold_from: str = "alpha"
     points: LatentPoints | None = None
+    beside: LatentPoints | None = None
     thumbnails: NDArray[np.uint8] | None = None

@@ -113,3 +113,11 @@ def test_a_sample_with_a_single_value_is_still_shown(poleward, sources, models, 
 @pytest.mark.parametrize("words", [["--alpha", 0.2], ["--alarms", "200/1000"]])
 def test_the_page_says_the_level_asked_for(poleward, sources, models, here, words):
     assert "flagged at alpha = 0.2" in page(poleward, here, models / "table", sources / "table.csv", *words)
+
+
+def test_the_sphere_of_another_model_stands_beside(poleward, sources, models, here, tmp_path):
+    shutil.copytree(models / "images", tmp_path / "other")
+    text = page(poleward, here, models / "images", sources / "images", "--beside", tmp_path / "other")
+    said = "".join(Page(text).texts)
+    assert Page(text).tags.count("canvas") == 2
+    assert {"images", "other", "Angles: images", "Angles: other"} <= set(Page(text).texts), said

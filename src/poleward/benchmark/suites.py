@@ -12,6 +12,7 @@ from poleward.benchmark import (
     generation,
     images,
     published,
+    reranking,
     restoration,
     speed,
     tables,
@@ -22,6 +23,9 @@ from poleward.benchmark.pyod_networks import PYOD
 from poleward.benchmark.record import Figure
 from poleward.benchmark.suite import Comparison, Figures, Request, Say, Suite
 from poleward.benchmark.trained import DEFAULT, OURS
+from poleward.data.collections import galaxy_zoo
+from poleward.data.labelled import TEST
+from poleward.data.task import Task
 from poleward.errors import SettingError
 
 NORM = "norm"
@@ -51,6 +55,19 @@ def generation_figures(request: Request, say: Say) -> Iterator[Figure]:
     if not request.only or NORM in request.only:
         task = galleries.made_task if request.quick else partial(galleries.norm_task, request.data)
         yield from generation.norm_figures("norm model", task, request.numbers, request.effort.epochs, say)
+
+
+def reranking_figures(request: Request, say: Say) -> Iterator[Figure]:
+    """Of the galaxies to report on, or of those to choose on; in the quick form, of made ones."""
+    zoo = request.data / "galaxy_zoo"
+    tasks: dict[str, Callable[[], Task]] = {
+        "galaxy_zoo": lambda: galaxy_zoo(zoo, TEST),
+        "dev": lambda: galaxy_zoo(zoo, "dev"),
+    }
+    if request.quick:
+        tasks = {"galaxy_zoo": lambda: galleries.made_task(seed=0)}
+    for name in request.only or ("galaxy_zoo",):
+        yield from reranking.figures(name, tasks[name], request.numbers, request.effort.epochs, say)
 
 
 def correction_figures(request: Request, say: Say) -> Iterator[Figure]:
@@ -106,6 +123,11 @@ SUITES: dict[str, Suite] = {
         images.made_data_sets,
     ),
     "generation": Figures("New images, and the norm model.", generation_figures, (*galleries.PARTS, NORM)),
+    "reranking": Figures(
+        "What labels of the top-ranked images are worth: odd ones among the next places, with labels and without.",
+        reranking_figures,
+        ("galaxy_zoo", "dev"),
+    ),
     "correction": Figures(
         "Wrong cells of tables and wrong pixels of images, found and repaired.",
         correction_figures,

@@ -1,11 +1,13 @@
 """poleward report."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from poleward.cli.evaluate import Normal, Truth, TruthColumn
+from poleward.cli.figure import told_apart
 from poleward.cli.info import facts_in_words
 from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
 from poleward.cli.score import ranked
@@ -14,10 +16,11 @@ from poleward.cli.terminal import report_skipped, say
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poleward.data.source import Source
     from poleward.data.truth import Truth as KnownTruth
     from poleward.detector.detector import Detector
     from poleward.detector.gallery import Gallery
-    from poleward.records import ReportContents
+    from poleward.records import LatentPoints, ReportContents
     from poleward.report.wall import Wall
 
 WORST = 24
@@ -29,6 +32,10 @@ def report(
     model: Model,
     source: SourcePath,
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    beside: Annotated[
+        Path | None,
+        typer.Option(help="Folder of another model of the same data, to draw its sphere too."),
+    ] = None,
     worst: Annotated[int, typer.Option(min=1, help="How many of the most anomalous samples to show.")] = WORST,
     truth: Truth = None,
     truth_column: TruthColumn = None,
@@ -63,8 +70,25 @@ def report(
         if detector.model_.kind == "images":
             wall.add(data, ranking.score)
     report_skipped(opened.skipped)
-    write_text(out, render(contents(detector, gallery, wall, f"{source.name}", level, known)))
+    shown = contents(detector, gallery, wall, f"{source.name}", level, known)
+    if beside is not None:
+        names = told_apart([model, beside])
+        shown = replace(shown, points=replace(gallery.points(shown.labels), name=names[0]))
+        shown = replace(shown, beside=points_of(names[1], beside, options.open(source), device))
+    write_text(out, render(shown))
     say(f"The report lies in {out}")
+
+
+def points_of(name: str, folder: Path, source: "Source", device: str) -> "LatentPoints":
+    """The samples of a source as the model in a folder places them: the same draw of them for any model."""
+    from poleward.detector.detector import Detector
+    from poleward.detector.gallery import Gallery
+
+    detector = Detector.load(folder, device)
+    gallery = Gallery(detector.model_, n_worst=0, n_typical=0)
+    for batch, ranking in ranked(detector, source, None):
+        gallery.add(detector.raw(batch.data), ranking)
+    return replace(gallery.points(), name=name)
 
 
 def contents(

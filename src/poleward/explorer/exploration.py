@@ -15,8 +15,8 @@ from poleward.explorer.collection import Collection
 from poleward.explorer.columns import Columns, joined, plain_columns, read_catalogue
 from poleward.explorer.labels import LabelLog
 from poleward.explorer.listing import Query, select
-from poleward.explorer.relevance import Reranking, rerank
 from poleward.scoring.neighbors import ExactIndex
+from poleward.scoring.relevance import Reranking, rerank
 
 OWN = ("id", "rank", "score", "p_value", "is_anomaly", "in_training", "label", "relevance")
 """Columns of the explorer itself; a column of the source with such a name is shown as ``NAME (source)``."""

@@ -92,15 +92,16 @@ def render(contents: ReportContents) -> str:
     samples = [*contents.examples, *contents.typical]
     top = residual_top(samples)
     n_calibration = len(contents.calibration_scores)
-    latent = contents.points if contents.points is not None and contents.points.codes.shape[1] >= BLOCKS else None
+    latent = [points for points in (contents.points, contents.beside) if points is not None]
+    latent = [] if any(points.codes.shape[1] < BLOCKS for points in latent) else latent
     html = _ENVIRONMENT.get_template("page.html.j2").render(
         contents=contents,
-        policy=POLICY if latent is None else f"{POLICY}; script-src {sphere.script_source()}",
+        policy=POLICY if not latent else f"{POLICY}; script-src {sphere.script_source()}",
         thresholds=[_told(threshold) for threshold in thresholds(contents)],
         strictest=number(1000 / (n_calibration + 1), 2) if LEVELS[0] * (n_calibration + 1) < 1 else None,
-        sphere=_sphere(latent) if latent is not None else None,
-        angles=chart("Angles of the ranked samples", latent.cosines) if latent is not None else None,
-        latent=latent,
+        sphere=_sphere(latent) if latent else None,
+        angles=[chart(f"Angles: {points.name}", points.cosines) for points in latent],
+        latent=latent[0] if latent else None,
         sheets=[] if contents.thumbnails is None else list(sheets(contents.thumbnails)),
         headline=headline(contents),
         evaluation=list(evaluation_figures(contents.evaluation)) if contents.evaluation else [],
@@ -162,8 +163,9 @@ def _told(threshold: Threshold) -> Mapping[str, Any]:
     }
 
 
-def _sphere(points: LatentPoints) -> str:
-    return sphere.fragment([sphere.Cloud("Ranked samples", points.codes, points.scores)], points.ids, points.classes)
+def _sphere(latent: Sequence[LatentPoints]) -> str:
+    clouds = [sphere.Cloud(points.name, points.codes, points.scores) for points in latent]
+    return sphere.fragment(clouds, latent[0].ids, latent[0].classes)
 
 
 def evaluation_figures(evaluation: Evaluation) -> Iterator[Figure]:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poleward.errors import SettingError
-from poleward.explorer.relevance import COMPONENTS, WAYS, components, gaussian_process, neighbour_weighted, rerank
+from poleward.scoring.relevance import COMPONENTS, WAYS, components, gaussian_process, neighbour_weighted, rerank
 
 TWO_KINDS = 400
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from poleward.benchmark.reranking import Simulated, simulate, thinned
 from poleward.errors import SettingError
-from poleward.explorer.simulation import Simulated, simulate, thinned
 
 
 def test_the_next_places_are_counted_with_and_without_labels():
