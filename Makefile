@@ -7,7 +7,7 @@ SUITE ?= speed
 # one thread a worker: two two-thread processes on two cores are slower than one
 WORKERS ?= $(shell nproc)
 
-.PHONY: demo test check install bench bench-quick clean
+.PHONY: demo test check endurance install bench bench-quick clean
 
 demo: install  ## train, rank and report on made galaxies (or DATA=digits)
 	$(BIN)/poleward demo --data $(DATA) --out demo
@@ -20,6 +20,9 @@ check: install  ## style, types, the import contract
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+endurance: install  ## commands killed a hundred times, in five minutes
+	$(BIN)/python -m tests.endurance.kill --times 100
 
 bench: install  ## SUITE=speed, tables, images, ... in full, with its record in results
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"

@@ -1,7 +1,11 @@
 import errno
+import io
 import json
 import os
 import shutil
+import time
+import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poleward import staging
 from poleward.artifact import folder as folder_module
 from poleward.artifact.folder import (
     FORMAT,
@@ -191,10 +196,17 @@ def failing_rename(at):
     return sometimes
 
 
+def unable_to_exchange(patch, at):
+    """A file system on which two names cannot be exchanged, and on which the ``at``-th renaming fails."""
+    patch.setattr(staging, "_exchanged", lambda *_: False)
+    patch.setattr(Path, "rename", failing_rename(at))
+
+
 FAULTS = {
     "the disk is full": lambda patch: patch.setattr(os, "fsync", full_disk),
-    "the first renaming fails": lambda patch: patch.setattr(Path, "rename", failing_rename(0)),
-    "the second renaming fails": lambda patch: patch.setattr(Path, "rename", failing_rename(1)),
+    "the exchange of names fails": lambda patch: patch.setattr(staging, "_exchanged", full_disk),
+    "the first renaming fails": lambda patch: unable_to_exchange(patch, at=0),
+    "the second renaming fails": lambda patch: unable_to_exchange(patch, at=1),
 }
 
 
@@ -206,6 +218,13 @@ def test_a_failure_while_writing_leaves_an_existing_folder_as_it_was(model, monk
         with pytest.raises(OutputError, match=r"model: writing failed \(No space left on device\)"):
             write_folder(model, "model", {"name": "second"}, TENSORS)
     assert contents(model) == before
+    assert [entry.name for entry in model.parent.iterdir()] == ["model"]
+
+
+def test_a_folder_is_replaced_where_names_cannot_be_exchanged(model, monkeypatch):
+    monkeypatch.setattr(staging, "_exchanged", lambda *_: False)
+    write_folder(model, "model", {"name": "second"})
+    assert read_folder(model, "model").manifest["name"] == "second"
     assert [entry.name for entry in model.parent.iterdir()] == ["model"]
 
 
@@ -278,6 +297,13 @@ def test_a_folder_in_a_file_s_place_is_noticed(model, name):
 def test_a_folder_without_a_manifest_is_not_ours(model):
     (model / "manifest.json").unlink()
     require_refused(model, "holds no manifest.json, so it is not a Poleward folder")
+
+
+@pytest.mark.parametrize("name", FILES[1:])
+def test_a_pipe_in_a_file_s_place_is_noticed(model, name):
+    (model / name).unlink()
+    os.mkfifo(model / name)
+    require_refused(edited(model, files={name: {"bytes": 0, "sha256": sha256(b"").hexdigest()}}), f"{name}: is no file")
 
 
 @pytest.mark.parametrize("place", ["nowhere", "model/manifest.json"])
@@ -359,6 +385,47 @@ def test_an_archive_with_pickled_objects_is_refused_and_not_executed(model, tmp_
     stated = folder_module._write_bytes(model / "arrays.npz", (model / "arrays.npz").read_bytes())
     require_refused(edited(model, files={"arrays.npz": stated}), "a file is not in the format")
     assert not (tmp_path / "executed").exists()
+
+
+def archive(*members):
+    """A zip archive of (name, bytes, compression)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content, compression in members:
+            file.writestr(zipfile.ZipInfo(name), content, compression)
+    return buffer.getvalue()
+
+
+def npy(shape, content=b""):
+    """The bytes of an array that says it has a shape."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return buffer.getvalue() + content
+
+
+STORED, PACKED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (archive(("a.npy", npy((10**12,)), STORED)), "does not hold"),
+        (archive(("a.npy", npy((2,), bytes(8)), STORED)), "does not hold"),
+        (archive(("a.npy", npy((-1,), bytes(8)), STORED)), "does not hold"),
+        (archive(("a.npy", npy((2**20,), bytes(2**23)), PACKED)), "a.npy is compressed"),
+        (archive(("a.npy", b"", STORED)), "not in the format"),
+        (archive(("a.npy", b"\x93NUMPY\x09\x00", STORED)), "not in the format"),
+    ],
+)
+def test_an_array_that_is_not_as_large_as_it_says_takes_no_memory(model, data, said):
+    stated = folder_module._write_bytes(model / "arrays.npz", data)
+    require_refused(edited(model, files={"arrays.npz": stated}), said)
+
+
+def test_the_same_arrays_have_the_same_bytes_at_any_time(model, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 2**31)
+    write_folder(model.parent / "later", "model", CONTENT, TENSORS, ARRAYS)
+    assert contents(model.parent / "later") == contents(model)
 
 
 def test_a_copied_folder_is_as_good_as_the_first(model, tmp_path):

@@ -95,7 +95,7 @@ def test_a_form_that_does_not_fit_is_refused(tmp_path, name, data, said):
 def test_a_folder_is_never_replaced(tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "thesis.tex").touch()
-    with pytest.raises(OutputError, match="is a folder already; choose another --out"):
+    with pytest.raises(OutputError, match="is a folder already; choose another place"):
         write_samples(tmp_path / "new", images(1))
     assert names_in(tmp_path / "new") == ["thesis.tex"]
 
@@ -118,7 +118,10 @@ def test_a_place_that_cannot_be_made_is_named(tmp_path):
     ],
 )
 def test_a_disc_that_fills_up_leaves_nothing(tmp_path, name, data, disc_full_after):
-    with disc_full_after(60), pytest.raises(OutputError, match=r"writing failed .*; nothing was left behind") as failed:
+    with (
+        disc_full_after(60),
+        pytest.raises(OutputError, match=r"cannot be written .*; nothing was left behind") as failed,
+    ):
         write_samples(tmp_path / name, data)
     assert "\n" not in str(failed.value)
     assert names_in(tmp_path) == []
@@ -126,7 +129,7 @@ def test_a_disc_that_fills_up_leaves_nothing(tmp_path, name, data, disc_full_aft
 
 def test_a_disc_that_fills_up_leaves_the_old_page(tmp_path, disc_full_after):
     write_text(tmp_path / "page.html", "old")
-    with disc_full_after(60), pytest.raises(OutputError, match="writing failed"):
+    with disc_full_after(60), pytest.raises(OutputError, match="cannot be written"):
         write_text(tmp_path / "page.html", "new" * 100)
     assert (tmp_path / "page.html").read_text() == "old"
     assert names_in(tmp_path) == ["page.html"]

@@ -86,7 +86,7 @@ def test_another_ending_is_refused(name, tmp_path):
 
 def test_a_folder_in_the_way_is_named(tmp_path):
     (tmp_path / "f.png").mkdir()
-    with pytest.raises(OutputError, match=r"f\.png: cannot be written"):
+    with pytest.raises(OutputError, match=r"f\.png: is a folder already"):
         write_figure(tmp_path / "f.png", KINDS["histogram"]([portrait()]))
     assert [path.name for path in tmp_path.iterdir()] == ["f.png"]
 

@@ -11,9 +11,9 @@
 import hashlib
 import io
 import json
+import math
 import os
-import shutil
-import tempfile
+import stat
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from poleward.errors import ModelError, OutputError
+from poleward.staging import clear_abandoned, exchange, staged
 
 FORMAT = 2
 """Version of the layout; a reader refuses newer ones."""
@@ -66,18 +67,18 @@ def write_folder(
     OutputError when the place cannot be written or holds something else; nothing half-written is left.
     """
     require_replaceable(path)
+    advice = "cannot be written ({}); choose another --out"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        with staged(path) as place:
+            advice = "writing failed ({}); nothing was left behind"
+            made = place / path.name
+            made.mkdir()
+            _fill(made, kind, content, tensors or {}, arrays or {})
+            if path.exists():
+                made.chmod(path.stat().st_mode)
+            exchange(made, path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
-    try:
-        _fill(partial, kind, content, tensors or {}, arrays or {})
-        _move_into_place(partial, path)
-    except OSError as error:
-        raise OutputError(f"{path}: writing failed ({error.strerror}); nothing was left behind") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputError(f"{path}: {advice.format(error.strerror)}") from error
 
 
 def read_folder(path: Path, kind: str) -> Folder:
@@ -136,9 +137,12 @@ def require_replaceable(path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder that `write_folder` wrote; nothing happens where there is none."""
+    """Remove a folder that `write_folder` wrote, at once for whoever looks; nothing happens where there is none."""
     if path.is_dir() and _is_ours(path):
-        shutil.rmtree(path)
+        with staged(path) as place:
+            path.rename(place / path.name)
+    elif path.parent.is_dir():
+        clear_abandoned(path)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -158,11 +162,19 @@ def _fill(
     if tensors:
         files[WEIGHTS] = _write_bytes(folder / WEIGHTS, safetensors.numpy.save(dict(tensors)))
     if arrays:
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
-        files[ARRAYS] = _write_bytes(folder / ARRAYS, buffer.getvalue())
+        files[ARRAYS] = _write_bytes(folder / ARRAYS, _packed(arrays))
     manifest = {"format": FORMAT, "kind": kind, **content, "files": files}
     _write_bytes(folder / MANIFEST, json.dumps({**manifest, "sha256": _digest(manifest)}, indent=1).encode())
+
+
+def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An .npz whose bytes depend on the arrays alone; `numpy.savez` writes the time into it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:
@@ -179,25 +191,12 @@ def _write_bytes(path: Path, data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _move_into_place(partial: Path, path: Path) -> None:
-    if not path.exists():
-        partial.chmod(0o755)
-        partial.rename(path)
-        return
-    partial.chmod(path.stat().st_mode)
-    old = partial.with_suffix(".old")
-    path.rename(old)
-    try:
-        partial.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _checked_bytes(path: Path, stated: Any) -> bytes:
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelError(f"{path}: is no file; the folder was changed")
+        size = found.st_size
         if size != stated["bytes"]:
             raise ModelError(
                 f"{path}: has {size} bytes, {stated['bytes']} were written; the file is truncated or changed"
@@ -214,5 +213,20 @@ def _checked_bytes(path: Path, stated: Any) -> bytes:
 
 
 def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        return {name: _read_array(archive, entry) for name, entry in entries.items()}
+
+
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array; ValueError, before memory is taken, for one that is not as large as it says."""
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{entry.filename} is compressed")
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if math.prod(shape) * dtype.itemsize != entry.file_size - file.tell():
+            raise ValueError(f"{entry.filename} does not hold {shape} values of {dtype}")
+    with archive.open(entry) as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))

@@ -4,7 +4,6 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,9 +75,10 @@ def discovered(
 ) -> Generator["Ranking", None, None]:
     """The rankings with decisions that need all p-values: written to a file beside another, then gone through again."""
     from poleward.data.rankings import RankingWriter, ranking_pieces
+    from poleward.staging import staged
 
-    with TemporaryDirectory(prefix=f".{beside.name}.", suffix=".part", dir=beside.parent) as folder:
-        undecided = Path(folder) / "ranking.parquet"
+    with staged(beside) as folder:
+        undecided = folder / "ranking.parquet"
         with RankingWriter(undecided) as writer:
             for ranking in rankings:
                 discoveries.add(ranking.p_value)

@@ -1,14 +1,13 @@
 """Files and folders put in place only when they are complete."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 
 from poleward.errors import OutputError
+from poleward.staging import staged
 
 
 @contextmanager
@@ -21,15 +20,12 @@ def placed(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise OutputError(f"{path}: is a folder already; choose another place")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with ExitStack() as opened:
+        with writing(path):
+            hidden = opened.enter_context(staged(path))
         yield hidden / path.name
         with writing(path):
             (hidden / path.name).replace(path)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """Rankings on disk: csv or parquet, written piece by piece and put in place only when complete."""
 
 import csv
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from poleward.data.reading import listed
 from poleward.data.tables import read_table
 from poleward.errors import OutputError, SettingError, SourceError
 from poleward.records import Ranking
+from poleward.staging import staged
 
 COLUMNS: dict[str, pa.DataType] = {
     "id": pa.string(),
@@ -31,8 +31,8 @@ SCHEMA = pa.schema(COLUMNS)
 class RankingWriter:
     """Write a ranking to a .csv or .parquet file, in as many pieces as one likes.
 
-    The pieces go to a hidden file beside the target, which takes the target's name when the ``with`` block ends
-    well and is removed when it does not. Numbers in a csv read back as the same float64.
+    The pieces go to a hidden file near the target, which takes the target's name when the ``with`` block ends well and
+    is removed when it does not. Numbers in a csv read back as the same float64.
 
     Raises SettingError for another ending, OutputError when the place cannot be written.
     """
@@ -41,13 +41,14 @@ class RankingWriter:
         self.path = Path(path)
         if self.path.suffix.lower() not in _FILES:
             raise SettingError(f"{self.path}: a ranking ends in {' or '.join(_FILES)}")
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
 
     def __enter__(self) -> "RankingWriter":
-        with _faults_named(self.path):
+        with _faults_named(self.path), ExitStack() as opened:
             if self.path.is_dir():
                 raise IsADirectoryError(None, "it is a folder")
+            self._part = opened.enter_context(staged(self.path)) / self.path.name
             self._file = _FILES[self.path.suffix.lower()](self._part)
+            self._opened = opened.pop_all()
         return self
 
     def write(self, ranking: Ranking) -> None:
@@ -67,7 +68,7 @@ class RankingWriter:
             if kind is None:
                 raise
         finally:
-            self._part.unlink(missing_ok=True)
+            self._opened.close()
 
 
 def read_ranking(path: str | Path) -> Ranking:

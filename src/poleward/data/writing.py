@@ -1,8 +1,6 @@
 """Files that Poleward writes for people: samples and pages, each whole or not at all."""
 
 import io
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 from PIL import Image
 
-from poleward.errors import OutputError, SettingError
+from poleward.data.placement import placed, writing
+from poleward.errors import SettingError
 
 PICTURE_BANDS = (1, 3, 4)
 """Band counts that a PNG holds."""
@@ -58,21 +57,8 @@ def write_samples(path: Path, data: NDArray[Any] | pa.Table) -> None:
 
 
 def _write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder already; choose another --out")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
-    try:
-        write(place / path.name)
-        (place / path.name).replace(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise OutputError(f"{path}: writing failed ({reason}); nothing was left behind") from error
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with placed(path) as part, writing(path):
+        write(part)
 
 
 def _saved(path: Path, save: Callable[[io.BytesIO], Any]) -> None:

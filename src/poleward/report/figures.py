@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from poleward.errors import OutputError, SettingError
+from poleward.data.placement import placed, writing
+from poleward.errors import SettingError
 from poleward.geometry.picture import on_sphere
 from poleward.metrics.ranking import auroc
 from poleward.report.angles import BINS, Ridge, ridges
@@ -177,14 +178,8 @@ def write_figure(path: Path, figure: "Figure") -> None:
     undated = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
     with styled():
         figure.savefig(buffer, format=kind, metadata=undated)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(buffer.getbuffer())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    with placed(path) as part, writing(path):
+        part.write_bytes(buffer.getbuffer())
 
 
 def draw_ridges(axes: "Axes", rows: Sequence[Ridge], colour: str = NORMAL) -> None:
