@@ -8,24 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from poleward.correction.constraints import Constraints
-from poleward.data.samples import Layout, arrow_table, numbered_columns
+from poleward.data.samples import Layout
 from poleward.detector.explanation import explain
-from poleward.detector.fitting import FEWEST_SAMPLES, Run, fit_model
+from poleward.detector.fitting import Run, fit_model
 from poleward.detector.forms import like
+from poleward.detector.intake import Intake
 from poleward.detector.model import Model
 from poleward.detector.recalibration import recalibrated
 from poleward.detector.settings import Settings, resolve_device, seed_of
 from poleward.detector.storage import load_model, save_model
-from poleward.errors import SchemaError
 from poleward.records import Correction, Explanation, Ranking
 
-NAMED = {"images": "images", "table": "a table"}
 
-
-class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """Finds what does not belong: learns normal data with an autoencoder, ranks samples by how far they lie from them.
 
     X is an array (rows, columns), a pandas, polars or Arrow table with numeric, categorical, boolean and date
@@ -130,14 +128,9 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         axes : of images, "nhw", "nhwb" or "nbhw"; None to tell them from the shape
         """
         settings, seed = self.settings(), seed_of(self.random_state)
-        before = self.__dict__.copy()
-        try:
+        with self._refitting():
             kind, data = self._samples(X, reset=True, axes=axes)
             self._adopt(fit_model(kind, data, settings, seed, run))
-        except BaseException:  # what was learned before stays whole
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
         return self
 
     def recalibrate(self, X: Any) -> "Detector":
@@ -257,14 +250,6 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
             setattr(detector, name, value)
         return detector
 
-    def raw(self, data: Any) -> Any:
-        """Samples as a source gives them, (n, height, width, bands) or a table that may have further columns, checked
-        against those of training."""
-        if isinstance(data, np.ndarray):
-            return self._images(data, reset=False, axes="nhwb")[1]
-        self._require_kind("table")
-        return self._as_trained(data, named=True)
-
     def _adopt(self, model: Model) -> None:
         self.model_ = model
         self.offset_ = (
@@ -276,73 +261,9 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         check_is_fitted(self, "model_")
         return self.model_
 
-    def _samples(self, X: Any, reset: bool = False, axes: str | None = None) -> tuple[str, Any]:
-        if not reset:
-            self._fitted()
-        if hasattr(X, "__arrow_c_stream__") or hasattr(X, "iloc"):
-            return self._table(X, reset)
-        if hasattr(X, "detach"):
-            X = X.detach().cpu().numpy()
-        shape = getattr(X, "shape", ())
-        if len(shape) in (3, 4):
-            return self._images(np.asarray(X), reset, axes)
-        if not reset:
-            self._require_kind("table")
-        rows = FEWEST_SAMPLES if reset else 1
-        array = validate_data(
-            self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=rows
-        )
-        table = numbered_columns(array)
-        if reset:
-            self._remember(None, table.column_names, named=False)
-        return "table", self._as_trained(table, named=False)
-
-    def _table(self, X: Any, reset: bool) -> tuple[str, Any]:
-        if not reset:
-            self._require_kind("table")
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        table = arrow_table(X)
-        if reset:
-            self._remember(None, table.column_names, named=True)
-        return "table", self._as_trained(table, named=True)
-
-    def _images(self, X: NDArray[Any], reset: bool, axes: str | None = None) -> tuple[str, Any]:
-        layout = Layout(axes) if axes else Layout.of(X.shape)
-        if reset:
-            self._remember(layout.axes, [], named=False)
-            self.n_features_in_ = int(np.prod(X.shape[1:]))
-        self._require_kind("images")
-        return "images", layout.arrange(X)
-
-    def _remember(self, layout: str | None, columns: list[str], named: bool) -> None:
-        """How training data came: the axes of images, or None for a table, its columns, and whether they had names."""
-        self.layout_ = layout
-        self.columns_ = columns
-        self.named_ = named
-
-    def _require_kind(self, kind: str) -> None:
-        trained = "images" if self.layout_ else "table"
-        if trained != kind:
-            raise SchemaError(f"the model was trained on {NAMED[trained]} and cannot rank {NAMED[kind]}")
-
-    def _as_trained(self, table: Any, named: bool) -> Any:
-        """Where only one of training and new data names its columns, they are the same by their order."""
-        if named == self.named_:
-            return table
-        if table.num_columns != len(self.columns_):
-            raise SchemaError(
-                f"the table has {table.num_columns} columns; the model was trained on {len(self.columns_)}"
-            )
-        return table.rename_columns(self.columns_)
-
     def _restored(self, data: Any) -> Any:
         if self.layout_:
             return Layout(self.layout_).restore(data)
         if self.named_:
             return data
         return np.column_stack([column.to_numpy() for column in data.columns])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

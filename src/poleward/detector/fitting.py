@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -169,7 +169,19 @@ def split(n_samples: int, calibration_share: float, seed: int) -> tuple[NDArray[
     return np.sort(order[n_aside:]), np.sort(order[:n_aside])
 
 
-def prepare(kind: str, data: Any, trained: NDArray[np.int64], settings: Settings) -> Preparation:
+@runtime_checkable
+class Preparing(Protocol):
+    """The settings of an estimator that say how its data are prepared; see `Detector`."""
+
+    @property
+    def types(self) -> Mapping[str, str] | None: ...  # noqa: D102 - told there
+    @property
+    def stretch(self) -> str: ...  # noqa: D102
+    @property
+    def nodata(self) -> float | None: ...  # noqa: D102
+
+
+def prepare(kind: str, data: Any, trained: NDArray[np.int64], settings: Preparing) -> Preparation:
     """The preparation that fits the kind of data, learned on the samples to train on."""
     preparation: Preparation = (
         TablePreparation(settings.types) if kind == "table" else ImagePreparation(settings.stretch, settings.nodata)
