@@ -7,7 +7,7 @@ SUITE ?= speed
 # one thread a worker: two two-thread processes on two cores are slower than one
 WORKERS ?= $(shell nproc)
 
-.PHONY: demo test check endurance install bench bench-quick clean
+.PHONY: demo test check docs endurance install bench bench-quick clean
 
 demo: install  ## train, rank and report on made galaxies (or DATA=digits)
 	$(BIN)/poleward demo --data $(DATA) --out demo
@@ -24,6 +24,10 @@ check: install  ## style, types, the import contract
 endurance: install  ## commands killed a hundred times, in five minutes
 	$(BIN)/python -m tests.endurance.kill --times 100
 
+docs: install  ## the site, into site; a warning is an error
+	$(BIN)/python scripts/refresh_commands.py
+	$(BIN)/zensical build --clean --strict
+
 bench: install  ## SUITE=speed, tables, images, ... in full, with its record in results
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/poleward bench $(SUITE) --out results
@@ -39,4 +43,4 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:  ## what the commands above made
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist site

@@ -29,14 +29,14 @@ class Posterior:
 class Objective(nn.Module):
     """What a model is trained for.
 
+    A subclass states ``stochastic`` (codes are drawn from the posterior while training), ``spherical`` (codes are
+    projected onto the sphere of radius sqrt(n)) and its `regulariser`.
+
     Parameters
     ----------
     weight : at least 0; how much the regulariser counts beside the reconstruction. Both are dimension-free (per cell,
         per latent dimension, mean over the batch), so one weight serves any image size, latent size and batch.
     schedule : name of a schedule of that weight, see `schedules.schedule_weight`
-
-    A subclass states ``stochastic`` (codes are drawn from the posterior while training), ``spherical`` (codes are
-    projected onto the sphere of radius sqrt(n)) and its `regulariser`.
     """
 
     stochastic = True

@@ -24,13 +24,13 @@ SPARE = 4
 class ExactIndex:
     """Euclidean distances from queries to their nearest stored points.
 
+    With unobserved cells the distance is over the cells that both have, scaled up to all:
+    D(a, b)^2 = d / |O| sum_{j in O} (a_j - b_j)^2; it is infinite for a pair without any such cell.
+
     Parameters
     ----------
     points : (n, d) float, n >= 1, unobserved cells hold any finite value
     observed : (n, d) bool, or None when every cell was observed
-
-    With unobserved cells the distance is over the cells that both have, scaled up to all:
-    D(a, b)^2 = d / |O| sum_{j in O} (a_j - b_j)^2; it is infinite for a pair without any such cell.
     """
 
     def __init__(self, points: NDArray[np.floating[Any]], observed: NDArray[np.bool_] | None = None) -> None:
