@@ -4,7 +4,8 @@
 
     PolewardError                 a sentence for the user; the command line prints it and exits with 2
     ├── SourceError               the data cannot be read, or a selection asks for what is not there
-    │   └── SchemaError           the data are not shaped like those the model was trained on
+    │   ├── SchemaError           the data are not shaped like those the model was trained on
+    │   └── SizeError             the data are larger, or say that they are, than is accepted
     ├── ModelError                a model folder is missing, truncated, foreign, newer or damaged
     ├── OutputError               the output cannot be written
     ├── SettingError              an option has a value that is not accepted
@@ -25,6 +26,10 @@ class SourceError(PolewardError, ValueError):
 
 class SchemaError(SourceError):
     """The data are not shaped like those the model was trained on."""
+
+
+class SizeError(SourceError):
+    """The data are larger, or say that they are, than is accepted."""
 
 
 class ModelError(PolewardError):

@@ -9,8 +9,9 @@ import pytest
 from poleward.explorer.collection import Collection
 from poleward.explorer.exploration import Exploration
 from poleward.explorer.labels import LabelLog
-from poleward.explorer.server import address, listening, server
+from poleward.explorer.server import address, server
 from poleward.records import CellEvidence, Change, Correction, Ranking
+from poleward.serve.limits import listening
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
 TOKEN = "the-token"

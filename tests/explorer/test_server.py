@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poleward.errors import SettingError
 from poleward.explorer.exploration import Exploration
 from poleward.explorer.guard import LARGEST_BODY
-from poleward.explorer.server import MOST_SAMPLES, listening, static_files
+from poleward.explorer.server import MOST_SAMPLES, static_files
 
 
 class Browser:
@@ -242,24 +241,6 @@ def test_a_hundred_thousand_samples_are_as_quick_as_a_few(made, log, answer):
     assert again < 0.5
     assert len(page.get("points").content) <= 20 * 50_001
     page.client.close()
-
-
-def test_a_port_that_is_taken_is_named():
-    taken = listening(0)
-    port = taken.getsockname()[1]
-    try:
-        with pytest.raises(SettingError, match=f"port {port} cannot be used"):
-            listening(port)
-    finally:
-        taken.close()
-
-
-def test_only_this_machine_can_reach_it():
-    listener = listening(0)
-    try:
-        assert listener.getsockname()[0] == "127.0.0.1"
-    finally:
-        listener.close()
 
 
 def test_the_package_holds_the_page():

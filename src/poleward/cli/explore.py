@@ -33,7 +33,8 @@ def explore(
 ) -> None:
     """Look at the ranked samples of SOURCE in a browser, label them, and rank them again by the labels."""
     try:
-        from poleward.explorer.server import address, listening, new_token, server
+        from poleward.explorer.server import address, new_token, server
+        from poleward.serve.limits import listening
     except ModuleNotFoundError as missing:
         raise SettingError(f'{missing.name} is not installed; pip install "poleward[explore]"') from missing
     from poleward.detector.detector import Detector

@@ -138,7 +138,7 @@ class SourceOptions:
 
     def reading(self) -> "Reading":
         """How files become arrays."""
-        from poleward.data.reading import Reading
+        from poleward.data.reading import Reading, parse_size
 
         return Reading(
             resize=None if self.resize is None else parse_size(self.resize),
@@ -202,18 +202,6 @@ def names(text: str | None) -> tuple[str, ...]:
     ('a', 'b')
     """
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width in pixels.
-
-    >>> parse_size("64x48")
-    (64, 48)
-    """
-    height, sign, width = text.lower().partition("x")
-    if not (sign and height.isdigit() and width.isdigit()):
-        raise SettingError(f"--resize is {text!r}; write it as HEIGHTxWIDTH, for example 64x64")
-    return int(height), int(width)
 
 
 def parse_types(text: str | None) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from poleward.data.pictures import bands_last, prepared
+from poleward.data.pictures import array_header, bands_last, prepared
 from poleward.data.reading import Pictures, Reading, Rows, listed
 from poleward.data.tables import row_ids
 from poleward.errors import SourceError
@@ -30,7 +30,7 @@ def open_arrays(path: Path, reading: Reading, id_column: str | None = None) -> "
     id_column : which of them names the samples; None names them by their number, from 0
     """
     with _faults_named(path):
-        stack = _mapped(path) if path.suffix.lower() == ".npy" else _archived(path, reading.array)
+        stack = _mapped(path, reading) if path.suffix.lower() == ".npy" else _archived(path, reading)
     if id_column is not None and id_column not in stack.companions:
         raise SourceError(f"{path}: has no array {id_column!r} to take ids from; {_listed(stack.companions)}")
     if len(stack.shape) == 2:
@@ -127,19 +127,22 @@ class ArrayPictures:
         return self.stack.shape[0]
 
 
-def _mapped(path: Path) -> Stack:
+def _mapped(path: Path, reading: Reading) -> Stack:
     def read() -> NDArray[Any]:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
 
     array = read()
+    reading.allow(array.shape, array.dtype.itemsize)
     return Stack(read, array.shape, array.dtype)
 
 
-def _archived(path: Path, wanted: str | None) -> Stack:
+def _archived(path: Path, reading: Reading) -> Stack:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # np.load leaves a damaged file open
         shapes = _headers(archive)
-        name = _chosen(shapes, wanted, path)
+        name = _chosen(shapes, reading.array, path)
+        for shape, dtype in shapes.values():
+            reading.allow(shape, dtype.itemsize)
         array = archive[name]
         beside = [
             other for other, (shape, dtype) in shapes.items() if shape == array.shape[:1] and dtype.kind in "biufU"
@@ -162,10 +165,7 @@ def _headers(archive: Any) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     headers = {}
     for name in archive.files:
         with archive.zip.open(f"{name}.npy") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-        headers[name] = (shape, dtype)
+            headers[name] = array_header(file)
     return headers
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from poleward.data.reading import Reading
-from poleward.errors import SourceError
+from poleward.data.reading import BYTES_PER_VALUE, Reading
+from poleward.errors import SizeError, SourceError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".fits", ".fit", ".fits.gz", ".npy", ".npz")
+BYTES_AT_ONCE = 1 << 20
 _ENDING = re.compile(f"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 
 
@@ -35,7 +36,8 @@ def read_picture(content: bytes, name: str, reading: Reading) -> NDArray[Any]:
     name : how errors call it
     returns : (height, width, bands) in the file's own dtype, native byte order
 
-    Raises SourceError for damaged or unknown bytes and for infinite pixels.
+    Raises SourceError for damaged or unknown bytes and for infinite pixels, and SizeError, before anything is decoded,
+    for an image that says it is larger than the reading allows.
     """
     with _damage_named(name):
         image = _decoder(content)(content, reading)
@@ -85,6 +87,10 @@ def bands_last(image: NDArray[Any], first: int = 0) -> NDArray[Any]:
 def _damage_named(name: str) -> Iterator[None]:
     try:
         yield
+    except SizeError as fault:
+        raise SizeError(f"{name}: {fault}") from fault
+    except Image.DecompressionBombError as fault:
+        raise SizeError(f"{name}: {fault}") from fault
     except UnidentifiedImageError as fault:
         raise SourceError(f"{name}: is not a PNG, JPEG, WebP, TIFF, FITS or NumPy image; remove it{_SKIP}") from fault
     except ImportError as fault:
@@ -108,6 +114,7 @@ def _pillow(content: bytes, reading: Reading) -> NDArray[Any]:
     with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
         if image.format == "PNG" and image.mode in ("RGB", "RGBA") and image.tile[0].args == f"{image.mode};16B":
             raise ValueError("a colour PNG of 16 bits would lose 8 of them; save it as TIFF")
+        reading.allow((image.height, image.width, len(image.getbands())))
         return np.asarray(_unpacked(image))
 
 
@@ -122,6 +129,7 @@ def _tiff(content: bytes, reading: Reading) -> NDArray[Any]:
 
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         series = file.series[0]
+        reading.allow(series.shape)
         return from_axes(series.asarray(), series.axes)
 
 
@@ -141,11 +149,11 @@ def _fits(content: bytes, reading: Reading) -> NDArray[Any]:
     from astropy.io import fits
 
     with fits.open(io.BytesIO(content), memmap=False) as units:
-        images = (unit.data for unit in units if unit.is_image and unit.header["NAXIS"] >= 2)
-        image = next(images, None)
-    if image is None:
-        raise ValueError("no unit of this FITS file holds an image")
-    return from_cube(np.asarray(image))
+        unit = next((unit for unit in units if unit.is_image and unit.header["NAXIS"] >= 2), None)
+        if unit is None:
+            raise ValueError("no unit of this FITS file holds an image")
+        reading.allow(unit.shape)
+        return from_cube(np.asarray(unit.data))
 
 
 def from_cube(image: NDArray[Any]) -> NDArray[Any]:
@@ -156,8 +164,18 @@ def from_cube(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def _npy(content: bytes, reading: Reading) -> NDArray[Any]:
+    shape, dtype = array_header(io.BytesIO(content))
+    reading.allow(shape, dtype.itemsize)
     array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
     return array
+
+
+def array_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that a .npy file says it has, read from its first bytes."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
 
 
 def _npz(content: bytes, reading: Reading) -> NDArray[Any]:
@@ -165,12 +183,21 @@ def _npz(content: bytes, reading: Reading) -> NDArray[Any]:
         names = archive.files if reading.array is None else [reading.array]
         if len(names) != 1 or names[0] not in archive.files:
             raise ValueError(f"it holds the arrays {', '.join(archive.files)}; name one with --array")
+        with archive.zip.open(f"{names[0]}.npy") as file:
+            shape, dtype = array_header(file)
+        reading.allow(shape, dtype.itemsize)
         array: NDArray[Any] = archive[names[0]]
     return array
 
 
 def _gzipped(content: bytes, reading: Reading) -> NDArray[Any]:
-    return _fits(gzip.decompress(content), reading)
+    n_bytes, pieces = 0, []
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        while piece := file.read(BYTES_AT_ONCE):
+            pieces.append(piece)
+            n_bytes += len(piece)
+            reading.allow((n_bytes // BYTES_PER_VALUE,))
+    return _fits(b"".join(pieces), reading)
 
 
 _DECODERS: "dict[bytes, Callable[[bytes, Reading], NDArray[Any]]]" = {

@@ -14,7 +14,14 @@ from poleward.data.arrays import ArrayPictures, ArrayRows, open_arrays
 from poleward.data.folder import FolderPictures
 from poleward.data.reading import Pictures, Reading, Rows, listed
 from poleward.data.selection import Selection, picks
-from poleward.data.tables import DelimitedRows, ParquetPictures, ParquetRows, open_rows, picture_columns
+from poleward.data.tables import (
+    DelimitedRows,
+    ParquetPictures,
+    ParquetRows,
+    open_rows,
+    picture_columns,
+    require_parquet_within,
+)
 from poleward.errors import SettingError, SourceError
 
 ImageReader = FolderPictures | ArrayPictures | ParquetPictures
@@ -194,6 +201,8 @@ class SelectedRows:
 
 
 def _open_parquet(path: Path, selection: Selection, reading: Reading) -> ParquetPictures | ParquetRows:
+    if reading.most_values is not None:
+        require_parquet_within(path, reading)
     columns = picture_columns(path)
     if reading.array is not None and reading.array not in columns:
         held = f"such columns are {', '.join(columns)}" if columns else "it has no such column"

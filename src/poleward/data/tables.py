@@ -159,6 +159,27 @@ def picture_columns(path: Path) -> list[str]:
         return [field.name for field in pa.parquet.read_schema(path) if _holds_bytes(field.type)]
 
 
+def require_parquet_within(path: Path, reading: Reading) -> None:
+    """SizeError for a parquet file that holds more than the reading allows once its texts and bytes are written out.
+
+    A text that stands in a million rows is stored once; dictionaries are counted without being written out.
+    """
+    with _faults_named(path):
+        stated = pa.parquet.read_metadata(path)
+        reading.allow((sum(group.column(at).num_values for group, at in _column_chunks(stated)),))
+        leaves = [stated.schema.column(at) for at in range(stated.num_columns)]
+        names = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        if any(leaf.max_repetition_level and leaf.path in names for leaf in leaves):
+            raise SourceError(f"{path}: has a column of lists of texts; leave it out")
+        if not names:
+            return
+        n_bytes = 0
+        with pa.parquet.ParquetFile(path, read_dictionary=names, pre_buffer=False) as file:
+            for piece in file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=names):
+                n_bytes += sum(map(_written_out, piece.columns))
+                reading.allow((n_bytes,), itemsize=1)
+
+
 def row_ids(table: pa.Table, id_column: str | None, rows: range, path: Path) -> list[str]:
     """Name the rows of a piece of a table; ``rows`` are their numbers."""
     if id_column is None:
@@ -179,6 +200,22 @@ def _rows(tables: Iterator[pa.Table], id_column: str | None, path: Path) -> Iter
 def _parquet(path: Path) -> pa.parquet.ParquetFile:
     # else a row group lies in memory as a whole, and a file may be one row group
     return pa.parquet.ParquetFile(path, pre_buffer=False, buffer_size=BYTES_PER_COLUMN)
+
+
+def _column_chunks(stated: Any) -> Iterator[tuple[Any, int]]:
+    for number in range(stated.num_row_groups):
+        group = stated.row_group(number)
+        yield from ((group, at) for at in range(group.num_columns))
+
+
+def _written_out(cells: pa.Array) -> int:
+    """Bytes of all texts of a column, those of a dictionary as often as they stand in it."""
+    if pa.types.is_struct(cells.type):
+        return sum(map(_written_out, cells.flatten()))
+    if not pa.types.is_dictionary(cells.type):
+        return int(cells.nbytes)
+    lengths = pa.compute.binary_length(cells.dictionary).cast(pa.int64())
+    return int(pa.compute.sum(lengths.take(cells.indices)).as_py() or 0)
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

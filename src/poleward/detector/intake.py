@@ -36,13 +36,16 @@ class Intake:
             self.__dict__.update(before)
             raise
 
-    def raw(self, data: Any) -> Any:
+    def raw(self, data: Any, named: bool = True) -> Any:
         """Samples as a source gives them, (n, height, width, bands) or a table that may have further columns, checked
-        against those of training."""
+        against those of training.
+
+        named : whether the names of the table's columns mean something; else they are known by their order
+        """
         if isinstance(data, np.ndarray):
             return self._images(data, reset=False, axes="nhwb")[1]
         self._require_kind("table")
-        return self._as_trained(data, named=True)
+        return self._as_trained(data, named)
 
     def _samples(self, X: Any, reset: bool = False, axes: str | None = None) -> tuple[str, Any]:
         if not reset:

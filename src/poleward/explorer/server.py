@@ -3,7 +3,6 @@
 import json
 import math
 import secrets
-import socket
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.resources import files
@@ -21,13 +20,13 @@ from starlette.routing import Route
 
 from poleward.errors import PolewardError, SettingError, SourceError
 from poleward.explorer.exploration import Exploration
-from poleward.explorer.guard import Guard, TooLarge
+from poleward.explorer.guard import Guard
 from poleward.explorer.labels import USUAL, labels_csv, log_csv
 from poleward.explorer.listing import COMPARISONS, Condition, Query
 from poleward.explorer.pictures import PICTURES, REPAIRED, picture, repaired, thumbnail
 from poleward.geometry.picture import BLOCKS, on_sphere
+from poleward.serve.limits import THIS_MACHINE, TooLarge
 
-HOST = "127.0.0.1"
 MOST_SAMPLES = 500
 """Samples that one request may ask for or label."""
 
@@ -49,27 +48,12 @@ def address(port: int, token: str) -> str:
     >>> address(8000, "secret")
     'http://127.0.0.1:8000/secret/'
     """
-    return f"http://{HOST}:{port}/{token}/"
+    return f"http://{THIS_MACHINE}:{port}/{token}/"
 
 
 def new_token() -> str:
     """A secret that nobody guesses: 32 random bytes as text."""
     return secrets.token_urlsafe(32)
-
-
-def listening(port: int) -> socket.socket:
-    """A socket on this machine's own interface; port 0 for any that is free; SettingError when it is taken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen()
-    except (OSError, OverflowError) as fault:
-        listener.close()
-        raise SettingError(
-            f"port {port} cannot be used ({fault}); choose another, or 0 for any that is free"
-        ) from fault
-    return listener
 
 
 def server(exploration: Exploration, token: str) -> uvicorn.Server:

@@ -1,0 +1,1 @@
+"""One saved detector behind HTTP; ``limits`` is also what the explorer's server asks of a request."""
