@@ -32,16 +32,19 @@ class Features:
 
     values : (n, *shape) float; an unobserved cell holds its column's or band's centre
     observed : (n, *shape) bool, or None when every cell was observed
+    labels : (n,) class of each sample, 0 .. C - 1, or None where there are no classes
     """
 
     values: NDArray[np.floating[Any]]
     observed: NDArray[np.bool_] | None = None
+    labels: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, rows: Any) -> "Features":
-        return Features(self.values[rows], None if self.observed is None else self.observed[rows])
+        observed = None if self.observed is None else self.observed[rows]
+        return Features(self.values[rows], observed, None if self.labels is None else self.labels[rows])
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from poleward.training.loop import (
     Trainable,
     cosine_decay,
     epoch_batches,
+    one_cycle,
     to_tensors,
     train,
 )
@@ -303,3 +304,43 @@ def test_the_state_on_disk_is_plain_json_and_tensors(tmp_path):
 def test_no_batch_has_a_single_sample():
     assert [len(batch) for batch in epoch_batches(5, batch_size=1, seed=0, epoch=0)] == [3, 2]
     assert [len(batch) for batch in epoch_batches(5, batch_size=2, seed=0, epoch=0)] == [3, 2]
+
+
+def test_the_one_cycle_rate_rises_for_a_fifth_of_the_steps_and_then_falls_to_zero():
+    assert [one_cycle(done) for done in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+
+
+@pytest.mark.parametrize("n_steps", [1, 4])
+def test_a_run_by_momentum_interrupted_and_resumed_ends_like_one_that_was_not(tmp_path, n_steps):
+    plan = Plan(3, 4, 0.05, 0, optimizer="sgd", schedule="one-cycle", weight_decay=0.1)
+    whole, resumed = line(), line()
+    history = train(whole, load_rows, 10, plan)
+    with pytest.raises(Interrupted):
+        train(line(), load_rows, 10, plan, Checkpoint(tmp_path / "c", "run"), stop=after(n_steps))
+    assert train(resumed, load_rows, 10, plan, Checkpoint(tmp_path / "c", "run")) == history
+    assert same(resumed.state_dict(), whole.state_dict())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_weight_decay_makes_weights_smaller(optimizer):
+    norms = []
+    for decay in (0.0, 1.0):
+        model = line()
+        train(model, load_rows, 10, Plan(20, 10, 0.05, 0, optimizer=optimizer, weight_decay=decay))
+        norms.append(model.weight.norm().item())
+    assert norms[1] < norms[0]
+
+
+def test_labels_follow_the_samples_to_the_model():
+    seen = []
+
+    class Labelled(Line):
+        def loss(self, values, observed, epoch, n_epochs, generator, half_precision, labels):
+            seen.append((values[:, 0], labels))
+            return super().loss(values, observed, epoch, n_epochs, generator)
+
+    data = Features(ROWS, labels=np.arange(10))
+    train(Labelled(3, 1), lambda rows: data[rows], 10, Plan(1, 4, 0.05, 0))
+    for first_column, labels in seen:
+        assert torch.equal(first_column, torch.tensor(ROWS[labels, 0], dtype=torch.float32))
+    assert sorted(torch.cat([labels for _, labels in seen]).tolist()) == list(range(10))

@@ -122,14 +122,24 @@ def angular_mu_conditional(
     """L_phi(mu) summed over the classes of the batch, each rolled to its own axis (METHOD section 2, "With class
     labels").
 
-    Class c is rolled by -10 c along the latent axis, which needs 10 (C - 1) < n. A class with fewer than two samples in
-    the batch has no spread to speak of and is left out of the sum.
+    Class c is rolled by -10 c along the latent axis, which needs 10 (C - 1) < n.
     """
-    total = torch.zeros((), dtype=mu.dtype, device=mu.device)
+    n = mu.shape[1]
+    order = (torch.arange(n, device=mu.device) + CLASS_SPACING * labels[:, None]) % n
+    return angular_mu_by_class(mu.gather(1, order), labels, epoch, kind)
+
+
+def angular_mu_by_class(
+    own: Float[Tensor, "batch n"], labels: Int[Tensor, "batch"], epoch: int, kind: str = "full"
+) -> Float[Tensor, ""]:
+    """L_phi of points whose first coordinate is the one along their class's axis, summed over the classes of the batch.
+
+    A class with fewer than two samples in the batch has no spread to speak of and is left out of the sum.
+    """
+    total = torch.zeros((), dtype=own.dtype, device=own.device)
     for label, count in zip(*torch.unique(labels, return_counts=True), strict=True):
         if count > 1:
-            rolled = torch.roll(mu[labels == label], -CLASS_SPACING * int(label), dims=1)
-            total = total + _angular_one_class(rolled, epoch, kind)
+            total = total + _angular_one_class(own[labels == label], epoch, kind)
     return total
 
 

@@ -1,4 +1,4 @@
-"""The training loop: shuffled batches, Adam, a cosine-decayed learning rate, checkpoints at any step.
+"""The training loop: shuffled batches, Adam or SGD, a learning rate that ends at 0, checkpoints at any step.
 
 A run is a pure function of its plan: the order of epoch e comes from (seed, e), the noise from one generator whose
 state is
@@ -23,6 +23,11 @@ from poleward.training.collapse import require_finite
 LARGEST_GRADIENT_NORM = 10.0
 """Gradients are clipped to this norm."""
 
+MOMENTUM = 0.9
+
+RISING_SHARE = 0.2
+"""The one-cycle learning rate rises during this share of the steps."""
+
 
 @runtime_checkable
 class Trainable(Protocol):
@@ -37,7 +42,10 @@ class Trainable(Protocol):
         generator: torch.Generator,
         half_precision: bool = False,
     ) -> tuple[Tensor, dict[str, float]]:
-        """Loss of a batch, and the named terms to keep a history of."""
+        """Loss of a batch, and the named terms to keep a history of.
+
+        Where the samples have classes, these follow as ``labels``.
+        """
         ...
 
 
@@ -46,10 +54,13 @@ class Plan:
     """How to train.
 
     epochs, batch_size : at least 1; batches of an epoch differ in size by at most one
-    learning_rate : above 0; decays to 0 along half a cosine
+    learning_rate : above 0; the largest of the schedule
     seed : of the order of the samples and of the noise
     device : a torch device
     half_precision : networks in bfloat16
+    optimizer : "adam", or "sgd" with Nesterov's momentum 0.9
+    schedule : of the learning rate, "cosine" (falling) or "one-cycle" (rising, then falling)
+    weight_decay : at least 0, as an L2 penalty of the weights
     """
 
     epochs: int
@@ -58,6 +69,9 @@ class Plan:
     seed: int
     device: str = "cpu"
     half_precision: bool = False
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
 
 
 @dataclass
@@ -102,6 +116,18 @@ def cosine_decay(done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
+def one_cycle(done: float) -> float:
+    """Share of the largest learning rate: a straight rise from 0 over a fifth of the steps, then a straight fall to 0.
+
+    >>> one_cycle(0.1), one_cycle(0.2), one_cycle(1.0)
+    (0.5, 1.0, 0.0)
+    """
+    return done / RISING_SHARE if done < RISING_SHARE else (1 - done) / (1 - RISING_SHARE)
+
+
+SCHEDULES = {"cosine": cosine_decay, "one-cycle": one_cycle}
+
+
 def train(
     model: torch.nn.Module,
     load: Callable[[NDArray[np.int64]], Features],
@@ -132,7 +158,8 @@ def train(
     if images:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate, fused=True)
+    optimizer = _build_optimizer(model, plan)
+    schedule = SCHEDULES[plan.schedule]
     generator = torch.Generator().manual_seed(plan.seed)
     progress = Progress()
     if checkpoint is not None and checkpoint.exists():
@@ -144,9 +171,8 @@ def train(
             if stop is not None and stop():
                 raise Interrupted(_leave(checkpoint, model, optimizer, generator, progress))
             n_done = epoch * len(batches) + progress.step
-            _set_learning_rate(optimizer, plan.learning_rate * cosine_decay(n_done / (plan.epochs * len(batches))))
-            values, observed = to_tensors(load(rows), plan.device)
-            terms = _step(model, optimizer, values, observed, epoch, plan, generator)
+            _set_learning_rate(optimizer, plan.learning_rate * schedule(n_done / (plan.epochs * len(batches))))
+            terms = _step(model, optimizer, load(rows), epoch, plan, generator)
             require_finite(terms, epoch)
             progress.add(terms, len(batches))
             if on_step is not None:
@@ -179,20 +205,30 @@ def supports_half_precision(device: str) -> bool:
 def _step(
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
-    values: Tensor,
-    observed: Tensor | None,
+    features: Features,
     epoch: int,
     plan: Plan,
     generator: torch.Generator,
 ) -> dict[str, float]:
     optimizer.zero_grad(set_to_none=True)
+    values, observed = to_tensors(features, plan.device)
+    labels = () if features.labels is None else (torch.as_tensor(features.labels).to(plan.device),)
     loss, terms = model.loss(  # type: ignore[operator]
-        values, observed, epoch, plan.epochs, generator, plan.half_precision
+        values, observed, epoch, plan.epochs, generator, plan.half_precision, *labels
     )
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT_NORM)
     optimizer.step()
     return terms
+
+
+def _build_optimizer(model: torch.nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    rate, decay = plan.learning_rate, plan.weight_decay
+    if plan.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), rate, momentum=MOMENTUM, nesterov=True, weight_decay=decay, fused=True
+        )
+    return torch.optim.Adam(model.parameters(), rate, weight_decay=decay, fused=True)
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -1,0 +1,58 @@
+"""Network + class objective: what the training loop trains when samples have classes."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from poleward.labelled.augmentation import Augmentation
+from poleward.objectives.classes.objective import ClassObjective
+
+
+class LabelledNetwork(nn.Module):
+    """Features of a network under the head of an objective.
+
+    Parameters
+    ----------
+    network : (b, *shape) -> (b, f)
+    objective : on f features
+    augmentation : of images while training; None shows every sample as it is
+    """
+
+    def __init__(self, network: nn.Module, objective: ClassObjective, augmentation: Augmentation | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+        self.augmentation = augmentation
+
+    def forward(self, values: Float[Tensor, "b *shape"]) -> Float[Tensor, "b f"]:
+        """Features, in float32 whatever the network computes in."""
+        features: Tensor = self.network(values)
+        return features.float()
+
+    def loss(
+        self,
+        values: Float[Tensor, "b *shape"],
+        observed: Tensor | None,
+        epoch: int,
+        n_epochs: int,
+        generator: torch.Generator,
+        half_precision: bool,
+        labels: Int[Tensor, "b"],
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Loss of a batch; the network in bfloat16 if asked, the objective in float32.
+
+        What was not observed holds its centre in ``values``; the mask itself is not used.
+        """
+        views = self._views(values, generator)
+        with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half_precision):
+            features = self.network(views)
+        loss = self.objective.loss(features.float(), labels, epoch, n_epochs)
+        return loss, {"loss": loss.item()}
+
+    def _views(self, values: Tensor, generator: torch.Generator) -> Tensor:
+        """(views b, *shape), view by view; view v turned by v % turns quarter turns."""
+        one_by_one = []
+        for v in range(self.objective.views):
+            view = values if self.augmentation is None else self.augmentation.view(values, generator)
+            one_by_one.append(view.rot90(v % self.objective.turns, dims=(-2, -1)) if v % self.objective.turns else view)
+        return torch.cat(one_by_one) if len(one_by_one) > 1 else one_by_one[0]

@@ -1,0 +1,64 @@
+"""A residual network of nine weighted layers for small images, quick on a CPU: what labelled models see with.
+
+A stem, then halvings that double the width, two residual pairs between them, and one global maximum per channel.
+Pooling comes before normalisation, on a quarter of the pixels. The maximum makes it indifferent to the image's size.
+"""
+
+from torch import Tensor, nn
+
+
+class ConvolutionBlock(nn.Module):
+    """3x3 convolution, maximum over 2x2 pixels if ``halve``, batch normalisation, rectifier."""
+
+    def __init__(self, width_in: int, width_out: int, halve: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width_in, width_out, 3, padding=1, bias=False)
+        self.pool = nn.MaxPool2d(2) if halve else nn.Identity()
+        self.norm = nn.BatchNorm2d(width_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, width_in, h, w) -> (b, width_out, h, w), or half of h and w."""
+        return nn.functional.relu(self.norm(self.pool(self.conv(x))), inplace=True)
+
+
+class ResidualPair(nn.Module):
+    """x + block(block(x)), at one width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = ConvolutionBlock(width, width)
+        self.second = ConvolutionBlock(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, width, h, w) -> the same shape."""
+        result: Tensor = x + self.second(self.first(x))
+        return result
+
+
+class ResNet9(nn.Module):
+    """(b, bands, h, w) -> (b, 8 width) features, each at least 0.
+
+    Parameters
+    ----------
+    bands : at least 1
+    width : at least 1; channels of the stem, doubled at each halving
+
+    Images of any size from 8x8 up. In evaluation mode each image by itself.
+
+    >>> ResNet9(3, width=4).eval()(torch.zeros(2, 3, 8, 11)).shape
+    torch.Size([2, 32])
+    """
+
+    def __init__(self, bands: int, width: int) -> None:
+        super().__init__()
+        self.n_features = 8 * width
+        self.stem = ConvolutionBlock(bands, width)
+        self.widen = ConvolutionBlock(width, 2 * width, halve=True)
+        self.early = ResidualPair(2 * width)
+        self.middle = ConvolutionBlock(2 * width, 4 * width, halve=True)
+        self.narrow = ConvolutionBlock(4 * width, 8 * width, halve=True)
+        self.late = ResidualPair(8 * width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of images."""
+        return self.late(self.narrow(self.middle(self.early(self.widen(self.stem(x)))))).amax(dim=(2, 3))
