@@ -10,7 +10,7 @@ import typer
 
 from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
 from poleward.cli.terminal import progress, report_skipped, say, warn
-from poleward.errors import OutputError, SourceError
+from poleward.errors import OutputError, SettingError, SourceError
 
 if TYPE_CHECKING:
     from poleward.calibration.discovery import Discoveries
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from poleward.records import Ranking
 
 ROWS_AT_A_TIME = {"images": 512, "table": 4096}
+
+LOCAL, RAY = "local", "ray"
 
 FOUND = 1
 """Exit code of --fail-on-anomaly when there is one; the ranking is written all the same."""
@@ -38,6 +40,12 @@ def score(
         bool, typer.Option("--fail-on-anomaly", help="Exit with 1 when any sample is called an anomaly.")
     ] = False,
     device: Device = "auto",
+    engine: Annotated[
+        str, typer.Option(metavar="local|ray", help="Who computes: this process, or the workers of a Ray cluster.")
+    ] = LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster; without it, one is started on this machine.")
+    ] = None,
     config: Config = None,
     *,
     options: SourceOptions,
@@ -48,13 +56,17 @@ def score(
     from poleward.detector.detector import Detector
 
     level = asked_level(alpha, alarms, fdr)
+    require_engine(engine, address)
     if out.exists() and source.exists() and out.samefile(source):
         raise OutputError(f"{out}: is the source itself; choose another --out")
     with RankingWriter(out) as writer:
         detector = Detector.load(model, device)
         facts = detector.model_.facts
         opened = options.as_trained(facts).named_as_trained(facts, source).open(source)
+        skipped: list[tuple[str, str]] = []
         rankings = (ranking for _, ranking in ranked(detector, opened, level))
+        if engine == RAY:
+            rankings = ranked_on_cluster(model, opened, level, address, skipped)
         if fdr is not None:
             discoveries = Discoveries(len(detector.model_.conformal.scores), fdr)
             rankings = discovered(rankings, discoveries, out)
@@ -64,7 +76,7 @@ def score(
                 writer.write(ranking)
                 n_ranked += len(ranking.id)
                 n_flagged += int(ranking.is_anomaly.sum())
-    report_skipped(opened.skipped)
+    report_skipped(skipped or opened.skipped)
     say(f"{n_ranked:,} samples ranked, {n_flagged:,} called anomalies; the ranking lies in {out}")
     if fail_on_anomaly and n_flagged:
         raise typer.Exit(FOUND)
@@ -89,6 +101,31 @@ def discovered(
         level = discoveries.level()
         for ranking in ranking_pieces(undecided):
             yield replace(ranking, is_anomaly=ranking.p_value <= level)
+
+
+def require_engine(engine: str, address: str | None) -> None:
+    """SettingError for an engine that is not known, and for an address without an engine that has one."""
+    if engine not in (LOCAL, RAY):
+        raise SettingError(f"--engine is {engine!r}; choose {LOCAL} or {RAY}")
+    if address is not None and engine != RAY:
+        raise SettingError(f"--address {address} is that of a Ray cluster; say also --engine {RAY}")
+
+
+def ranked_on_cluster(
+    model: Path, source: "Source", alpha: float | None, address: str | None, skipped: list[tuple[str, str]]
+) -> Generator["Ranking", None, None]:
+    """Let the workers of a Ray cluster go through a source; the rankings come in its order."""
+    from poleward.detector.settings import require_within_bounds
+    from poleward.distributed.cluster import ranked_by_ray
+
+    if alpha is not None:
+        require_within_bounds("alpha", alpha)
+    done, total = 0, source.count()
+    with progress("ranking") as advance:
+        for ranking in ranked_by_ray(model, source, alpha, address, skipped):
+            yield ranking
+            done += len(ranking.id)
+            advance(done, total)
 
 
 def ranked(detector: "Detector", source: "Source", alpha: float | None) -> Iterator[tuple["Batch", "Ranking"]]:

@@ -28,6 +28,14 @@ class FolderPictures:
         self.reading = reading
         self.ids = _picture_paths(path)
 
+    @classmethod
+    def of(cls, whole: "FolderPictures", ids: Sequence[str]) -> "FolderPictures":
+        """Some of the images of a folder, without its catalogue."""
+        some = cls.__new__(cls)
+        some.path, some.reading, some.ids = whole.path, whole.reading, list(ids)
+        some.selection = Selection()
+        return some
+
     @cached_property
     def catalogue(self) -> "Catalogue | None":
         """What is known of the images beside their pixels; looked for only when it is asked for."""

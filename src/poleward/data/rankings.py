@@ -91,8 +91,18 @@ def ranking_pieces(path: str | Path, size: int = 65_536) -> Iterator[Ranking]:
     """Go through a .parquet file that ``RankingWriter`` wrote, at most ``size`` lines at a time."""
     with pa.parquet.ParquetFile(path) as file:
         for piece in file.iter_batches(size, columns=list(COLUMNS)):
-            columns = pa.table(piece)
-            yield Ranking(columns.column("id").to_pylist(), *(_column(columns, name) for name in list(COLUMNS)[1:]))
+            yield ranking_of(pa.table(piece))
+
+
+def ranking_table(ranking: Ranking) -> pa.Table:
+    """A ranking as an Arrow table."""
+    columns = [ranking.score, ranking.p_value, ranking.is_anomaly, ranking.in_training]
+    return pa.table([pa.array(list(ranking.id), pa.string()), *map(pa.array, columns)], schema=SCHEMA)
+
+
+def ranking_of(table: pa.Table) -> Ranking:
+    """Undo `ranking_table`; columns beside those of a ranking are passed over."""
+    return Ranking(table.column("id").to_pylist(), *(_column(table, name) for name in list(COLUMNS)[1:]))
 
 
 class _File(Protocol):
@@ -128,10 +138,7 @@ class _Parquet:
         self.file = pa.parquet.ParquetWriter(path, SCHEMA)
 
     def write(self, ranking: Ranking) -> None:
-        columns = [ranking.score, ranking.p_value, ranking.is_anomaly, ranking.in_training]
-        self.file.write_table(
-            pa.table([pa.array(list(ranking.id), pa.string()), *map(pa.array, columns)], schema=SCHEMA)
-        )
+        self.file.write_table(ranking_table(ranking))
 
     def close(self) -> None:
         self.file.close()

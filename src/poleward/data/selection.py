@@ -48,6 +48,11 @@ class Selection:
         """Tell whether fewer samples than the first ``limit`` may be meant."""
         return self.ids is not None or bool(self.where)
 
+    @property
+    def takes_all(self) -> bool:
+        """Tell whether every sample is meant."""
+        return not self.narrows and self.limit is None
+
     def __str__(self) -> str:
         asked = [f"--where {column}={value}" for column, value in self.where]
         asked += [] if self.ids is None else [f"--ids ({len(self.ids)} of them)"]

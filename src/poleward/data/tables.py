@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,19 +99,38 @@ class ParquetRows:
         self.path = path
         with _faults_named(path), _parquet(path) as file:
             self.columns = _distinct(file.schema_arrow.names, path)
-            self.n_rows = file.metadata.num_rows
+            self.groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        self.within = (0, len(self.groups))
         self.features = self.columns
         self.id_column = _known_column(id_column, self.columns, path)
 
     def chunks(self) -> Iterator[Rows]:
-        """Read the file from its start."""
+        """Read the file, or the piece of it, from its start."""
+        tables = (pa.Table.from_batches([batch]) for batch in self.batches(ROWS_PER_CHUNK))
+        yield from _rows(tables, self.id_column, self.path, self.first_row)
+
+    def batches(self, size: int) -> Iterator[pa.RecordBatch]:
+        """Go through the rows, at most ``size`` at a time."""
         with _faults_named(self.path), _parquet(self.path) as file:
-            pieces = file.iter_batches(batch_size=ROWS_PER_CHUNK)
-            yield from _rows((pa.Table.from_batches([piece]) for piece in pieces), self.id_column, self.path)
+            yield from file.iter_batches(batch_size=size, row_groups=list(range(*self.within)))
 
     def count(self) -> int:
         """Return the number of rows."""
-        return self.n_rows
+        return sum(self.groups[slice(*self.within)])
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row within the file."""
+        return sum(self.groups[: self.within[0]])
+
+    def pieces(self, most: int) -> "list[ParquetRows]":
+        """At most so many readers of neighbouring row groups, which read the same rows one after the other."""
+        n_pieces = max(1, min(most, len(self.groups)))
+        cuts = [len(self.groups) * piece // n_pieces for piece in range(n_pieces + 1)]
+        found = [copy(self) for _ in range(n_pieces)]
+        for piece, within in zip(found, pairwise(cuts), strict=True):
+            piece.within = within
+        return found
 
 
 class ParquetPictures:
@@ -127,15 +148,15 @@ class ParquetPictures:
 
     def chunks(self) -> Iterator[Pictures]:
         """Read the file from its start; an image is decoded when it is asked for."""
-        with _faults_named(self.path), _parquet(self.path) as file:
-            start = 0
-            for piece in file.iter_batches(batch_size=PICTURES_PER_CHUNK):
-                yield self._pictures(pa.Table.from_batches([piece]), start)
-                start += len(piece)
+        start = self.rows.first_row
+        for batch in self.rows.batches(PICTURES_PER_CHUNK):
+            with _faults_named(self.path):
+                yield self._pictures(pa.Table.from_batches([batch]), start)
+            start += len(batch)
 
     def count(self) -> int:
         """Return the number of images."""
-        return self.rows.n_rows
+        return self.rows.count()
 
     def _pictures(self, table: pa.Table, start: int) -> Pictures:
         cells = table.column(self.column)
@@ -190,8 +211,7 @@ def row_ids(table: pa.Table, id_column: str | None, rows: range, path: Path) -> 
     return [name for name in ids if name is not None]
 
 
-def _rows(tables: Iterator[pa.Table], id_column: str | None, path: Path) -> Iterator[Rows]:
-    start = 0
+def _rows(tables: Iterator[pa.Table], id_column: str | None, path: Path, start: int = 0) -> Iterator[Rows]:
     for table in tables:
         yield Rows(row_ids(table, id_column, range(start, start + len(table)), path), table, table.take)
         start += len(table)
