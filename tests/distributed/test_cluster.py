@@ -37,6 +37,7 @@ cases = {
     "rows.csv": (for_table, Selection(where=(("colour", "red"),)), Reading()),
     "images": (for_images, Selection(), Reading(on_error="skip")),
     "bad.parquet": (for_table, Selection(), Reading()),
+    "ragged.csv": (for_table, Selection(), Reading()),
 }
 said = {}
 with joined_cluster(None):
@@ -48,7 +49,7 @@ with joined_cluster(None):
             pa.parquet.write_table(pa.concat_tables([*map(ranking_table, found)]), place / f"{name}.ranking")
             said[name] = [name for name, reason in skipped]
         except PolewardError as error:
-            said[name] = str(error)
+            said[name] = f"{type(error).__name__}: {error}"
 print(json.dumps(said))
 """
 
@@ -62,6 +63,7 @@ def place(rows, pictures, tmp_path_factory):
     pa.csv.write_csv(table, place / "rows.csv")
     bad = pa.table({"a": np.array([1.0, np.inf]), "colour": ["red", "red"]})
     pa.parquet.write_table(bad, place / "bad.parquet")
+    (place / "ragged.csv").write_text("a,colour\n1.0,red\n2.0,red,blue\n")
     (place / "images").mkdir()
     for path in pictures.iterdir():
         (place / "images" / path.name).write_bytes(path.read_bytes())
@@ -105,4 +107,5 @@ def test_so_it_does_of_images_and_names_the_damaged_ones(said, place, image_mode
 
 
 def test_a_fault_in_a_worker_is_the_one_line_of_a_single_process(said):
-    assert said["bad.parquet"].startswith("column 'a', row 2: inf is infinite")
+    assert said["bad.parquet"].startswith("SourceError: column 'a', row 2: inf is infinite")
+    assert "ragged.csv: cannot be read; line 3 is faulty" in said["ragged.csv"]

@@ -12,6 +12,7 @@ from poleward.networks.multilayer import MultilayerDecoder, MultilayerEncoder
 from poleward.networks.residual import ResidualDecoder, ResidualEncoder
 from poleward.objectives.objective import Objective, Posterior
 from poleward.objectives.observation import Observation
+from poleward.processes.team import mean_of_means, share, whole, whole_length
 from poleward.records import Block
 
 LOG_VARIANCE_LIMIT = 20.0
@@ -75,9 +76,8 @@ class Autoencoder(nn.Module):
         """Codes z = mean + sigma * eps, or z = mean without a generator, in their `place`."""
         codes = posterior.mean
         if generator is not None and self.objective.stochastic:
-            noise = torch.randn(
-                codes.shape, generator=generator, dtype=codes.dtype
-            )  # drawn on the CPU: same on any device
+            shape = (whole_length(codes), self.n_latent)
+            noise = share(torch.randn(shape, generator=generator, dtype=codes.dtype))  # on the CPU: same on any device
             codes = codes + posterior.sigma * noise.to(codes.device)
         return self.place(codes)
 
@@ -98,7 +98,11 @@ class Autoencoder(nn.Module):
         generator: torch.Generator,
         half_precision: bool = False,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """Loss of a batch and what it was made of; the networks in bfloat16 if asked, the objective in float32."""
+        """Loss of a batch and what it was made of; the networks in bfloat16 if asked, the objective in float32.
+
+        Among several processes, ``values`` are this one's share of the batch, and the loss is the whole batch's: what
+        the objective asks of means and spreads over a batch it asks of all of it.
+        """
         with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half_precision):
             posterior = self.posterior(values, observed)
         posterior = Posterior(posterior.mean.float(), posterior.log_variance.float())
@@ -106,6 +110,8 @@ class Autoencoder(nn.Module):
         with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half_precision):
             prediction = self.decoder(codes)
         reconstruction = self.objective.reconstruction(self.observation, prediction.float(), values, observed)
+        reconstruction = mean_of_means(reconstruction, values)
+        posterior = Posterior(whole(posterior.mean), whole(posterior.log_variance))
         regulariser = self.objective.regulariser(posterior, self.observation.n_cells)
         loss = self.objective.combine(reconstruction, regulariser, epoch, n_epochs)
         return loss, {

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from poleward import errors
 from poleward.data.parts import parts
-from poleward.data.rankings import COLUMNS, ranking_of
+from poleward.data.rankings import COLUMNS, SCHEMA, ranking_of
 from poleward.data.source import Batch, Source
 from poleward.detector.rows import SAMPLES_AT_A_TIME
 from poleward.distributed.batch import BatchScorer
@@ -34,7 +35,10 @@ PARTS_PER_PROCESSOR = 4
 """So that a slow part does not leave the other processors without work."""
 
 NAME, IMAGE, FAULT = "__name__", "__image__", "__fault__"
-"""Columns of a block beside those of the source: what names a sample, an image's bytes, why it cannot be read."""
+"""Columns of a block beside those of the source: what names a sample, an image's bytes, why a sample is damaged.
+
+A line with a fault and no name is an error, the name of its class first: Ray itself would lose what kind it was.
+"""
 
 
 def ranked_by_ray(
@@ -54,13 +58,13 @@ def ranked_by_ray(
     image_column = IMAGE if source.kind == "images" else None
     scorer = BatchScorer(str(model.resolve()), NAME, image_column, alpha)
     n_ranked = 0
-    with joined_cluster(address) as ray, _faults_unwrapped(ray):
+    with joined_cluster(address) as ray:
         n_parts = PARTS_PER_PROCESSOR * int(ray.cluster_resources().get("CPU", 1))
         for block in _blocks(ray, scorer, parts(source, n_parts)):
-            faults = block.filter(pa.compute.is_valid(block[FAULT]))
-            skipped += zip(faults["id"].to_pylist(), faults[FAULT].to_pylist(), strict=True)
-            n_ranked += len(block) - len(faults)
-            yield ranking_of(block.filter(pa.compute.is_null(block[FAULT])))
+            ranked, faults = _apart(block)
+            skipped += _damaged(faults.column("id").to_pylist(), faults.column(FAULT).to_pylist())
+            n_ranked += len(ranked)
+            yield ranking_of(ranked)
     if not n_ranked:
         raise SourceError(f"no image can be read; {skipped[0][1]}" if skipped else "the source holds no samples")
 
@@ -70,22 +74,49 @@ def read_blocks(source: Source) -> Iterator[pa.Table]:
     try:
         for batch in source.batches(SAMPLES_AT_A_TIME[source.kind]):
             yield _block(batch)
-    except SourceError:  # that no image can be read: those of other parts may be whole
-        if len(source.skipped) != source.count():
-            raise
+    except PolewardError as error:
+        if len(source.skipped) != source.count():  # else it says that no image can be read: those of other parts may be
+            yield _faulty([None], [_in_words(error)])
     if source.skipped:
-        names, reasons = (pa.array(column, pa.string()) for column in zip(*source.skipped, strict=True))
-        yield pa.table({NAME: names, IMAGE: pa.nulls(len(names), pa.large_binary()), FAULT: reasons})
+        yield _faulty(*map(list, zip(*source.skipped, strict=True)))
 
 
 def rank_block(block: pa.Table, scorer: BatchScorer) -> pa.Table:
-    """The ranking of a block; a damaged image has a line without figures."""
-    whole = block.filter(pa.compute.is_null(block[FAULT]))
-    faults = block.filter(pa.compute.is_valid(block[FAULT]))
-    ranked = scorer(whole.drop_columns([FAULT]))
+    """The ranking of a block; a damaged sample has a line without figures."""
+    whole, faults = _apart(block)
+    try:
+        ranked = scorer(whole.drop_columns([FAULT]))
+    except PolewardError as error:
+        ranked, faults = SCHEMA.empty_table(), _faulty([None], [_in_words(error)])
     ranked = ranked.append_column(FAULT, pa.nulls(len(ranked), pa.string()))
     empty = {name: pa.nulls(len(faults), kind) for name, kind in COLUMNS.items()}
     return pa.concat_tables([ranked, pa.table(empty | {"id": faults[NAME], FAULT: faults[FAULT]})])
+
+
+def _apart(block: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The lines of a block without a fault, and those with one."""
+    whole = pa.compute.is_null(block[FAULT])
+    return block.filter(whole), block.filter(pa.compute.invert(whole))
+
+
+def _faulty(names: list[str | None], faults: list[str]) -> pa.Table:
+    columns = {NAME: pa.array(names, pa.string()), FAULT: pa.array(faults, pa.string())}
+    return pa.table(columns | {IMAGE: pa.nulls(len(faults), pa.large_binary())})
+
+
+def _in_words(error: PolewardError) -> str:
+    return f"{type(error).__name__} {error}"
+
+
+def _damaged(names: list[str | None], faults: list[str]) -> list[tuple[str, str]]:
+    """Names and reasons; an error among them is raised."""
+    found = []
+    for name, fault in zip(names, faults, strict=True):
+        if name is None:
+            kind, _, sentence = fault.partition(" ")
+            raise getattr(errors, kind, PolewardError)(sentence)
+        found.append((name, fault))
+    return found
 
 
 def _block(batch: Batch) -> pa.Table:
@@ -162,18 +193,3 @@ def _join(ray: Any, address: str | None) -> None:
 
 def _no_cluster(what: str, error: Exception) -> SettingError:
     return SettingError(f"{what} ({' '.join(str(error).split())[:200]})")
-
-
-@contextmanager
-def _faults_unwrapped(ray: Any) -> Iterator[None]:
-    """What a worker raised on purpose, without the story of how it came here."""
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        raise _own(error) or error from None
-
-
-def _own(error: BaseException | None) -> PolewardError | None:
-    while error is not None and not type(error).__module__.startswith("poleward."):
-        error = getattr(error, "cause", None) or error.__cause__
-    return error if isinstance(error, PolewardError) else None

@@ -12,6 +12,8 @@ from math import ceil, prod
 import torch
 from torch import Tensor, nn
 
+from poleward.networks.normalisation import BatchNorm1d, BatchNorm2d
+
 STEM_WIDTH = 16
 """Channels after the first convolution; they double at each halving."""
 
@@ -50,9 +52,9 @@ class Residual(nn.Module):
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(width_in, width_out, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width_out)
+        self.bn1 = BatchNorm2d(width_out)
         self.conv2 = nn.Conv2d(width_out, width_out, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width_out)
+        self.bn2 = BatchNorm2d(width_out)
         self.skip = nn.Identity() if width_in == width_out else nn.Conv2d(width_in, width_out, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,7 +71,7 @@ class ResidualEncoder(nn.Module):
         sizes = pyramid(size)
         widths = stage_widths(len(sizes))
         self.stem = nn.Conv2d(bands, STEM_WIDTH, 5, padding=2, bias=False)
-        self.stem_norm = nn.BatchNorm2d(STEM_WIDTH)
+        self.stem_norm = BatchNorm2d(STEM_WIDTH)
         self.blocks = nn.ModuleList(Residual(a, b) for a, b in pairwise([STEM_WIDTH, *widths[1:]]))
         self.halve = nn.AvgPool2d(2, ceil_mode=True)
         self.head = nn.Linear(widths[-1] * prod(sizes[-1]), 2 * n_latent)
@@ -92,7 +94,7 @@ class ResidualDecoder(nn.Module):
         widths = stage_widths(len(self.sizes))
         self.coarsest = (widths[-1], *self.sizes[-1])
         self.expand = nn.Linear(n_latent, prod(self.coarsest))
-        self.expand_norm = nn.BatchNorm1d(prod(self.coarsest))
+        self.expand_norm = BatchNorm1d(prod(self.coarsest))
         self.first = Residual(widths[-1], widths[-1])
         down = [widths[-1], *widths[-3::-1], STEM_WIDTH][: len(widths)]  # as published: narrower right after a doubling
         self.blocks = nn.ModuleList(Residual(a, b) for a, b in pairwise(down))

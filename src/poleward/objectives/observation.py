@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from poleward.processes.team import total
 from poleward.records import Block
 
 NOISE_FLOOR = 1e-3
@@ -78,7 +79,7 @@ class Observation(nn.Module):
 
     def _follow_noise(self, error: Tensor, seen: Tensor) -> None:
         cells = [0, *range(2, error.ndim)]
-        count = seen.sum(cells, keepdim=True)[0]
-        batch = (error * seen).sum(cells, keepdim=True)[0] / count.clamp_min(1)
+        count = total(seen.sum(cells, keepdim=True)[0])
+        batch = total((error * seen).sum(cells, keepdim=True)[0]) / count.clamp_min(1)
         moved = NOISE_MEMORY * self.noise_variance + (1 - NOISE_MEMORY) * batch
         self.noise_variance.copy_(torch.where(count > 0, moved, self.noise_variance).clamp_min(self.noise_floor))

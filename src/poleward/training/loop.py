@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poleward.errors import Interrupted
+from poleward.processes.team import any_asks, leads, share, share_gradients
 from poleward.records import Features
 from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import require_finite
@@ -139,6 +140,8 @@ def train(
 ) -> dict[str, list[float]]:
     """Train the model in place and give back its history, one value per epoch and term.
 
+    Several processes that work as a team train the same model as one of them would; one of them keeps the state.
+
     Parameters
     ----------
     model : a module that is `Trainable`
@@ -168,16 +171,16 @@ def train(
         epoch = progress.epoch
         batches = epoch_batches(n_samples, plan.batch_size, plan.seed, epoch)
         for rows in batches[progress.step :]:
-            if stop is not None and stop():
+            if any_asks(stop is not None and stop()):
                 raise Interrupted(_leave(checkpoint, model, optimizer, generator, progress))
             n_done = epoch * len(batches) + progress.step
             _set_learning_rate(optimizer, plan.learning_rate * schedule(n_done / (plan.epochs * len(batches))))
-            terms = _step(model, optimizer, load(rows), epoch, plan, generator)
+            terms = _step(model, optimizer, load(share(rows)), epoch, plan, generator)
             require_finite(terms, epoch)
             progress.add(terms, len(batches))
             if on_step is not None:
                 on_step(n_done + 1, plan.epochs * len(batches))
-            if checkpoint is not None and checkpoint.due():
+            if checkpoint is not None and checkpoint.due() and leads():
                 checkpoint.save(model, optimizer, generator, vars(progress))
     model.eval()
     return progress.history
@@ -217,6 +220,7 @@ def _step(
         values, observed, epoch, plan.epochs, generator, plan.half_precision, *labels
     )
     loss.backward()
+    share_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT_NORM)
     optimizer.step()
     return terms
@@ -245,5 +249,6 @@ def _leave(
 ) -> str:
     if checkpoint is None:
         return "stopped; no checkpoint was asked for"
-    checkpoint.save(model, optimizer, generator, vars(progress))
+    if leads():
+        checkpoint.save(model, optimizer, generator, vars(progress))
     return f"stopped in epoch {progress.epoch + 1}; the state lies in {checkpoint.path}, go on with --resume"
