@@ -154,3 +154,10 @@ def test_the_exit_code_says_that_there_are_anomalies_when_asked_to(poleward, sou
     assert (done.code, done.err) == (1, "")
     assert read_ranking("s.csv").is_anomaly.any()
     assert poleward(*words, "--fail-on-anomaly", "--where", "odd=0", "--alpha", 1e-9).code == 0
+
+
+def test_an_engine_that_is_not_known_and_an_address_without_one_are_refused(refused, sources, models, here):
+    words = ("score", models / "table", sources / "table.csv", "--out", "s.csv")
+    assert "--engine is 'spark'; choose local or ray" in refused(*words, "--engine", "spark")
+    assert "say also --engine ray" in refused(*words, "--address", "10.0.0.1:6379")
+    assert here() == []

@@ -67,18 +67,6 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])}, ... ({len(names)} in all)"
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width in pixels.
-
-    >>> parse_size("64x48")
-    (64, 48)
-    """
-    height, sign, width = text.lower().partition("x")
-    if not (sign and height.isdigit() and width.isdigit()):
-        raise SettingError(f"--resize is {text!r}; write it as HEIGHTxWIDTH, for example 64x64")
-    return int(height), int(width)
-
-
 @dataclass(frozen=True)
 class Chunk:
     """A run of consecutive samples before selection; ``columns`` has one row per id."""
