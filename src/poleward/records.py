@@ -81,6 +81,8 @@ class Ranking:
     p_value : split-conformal, in [1/(m + 1), 1] for m calibration samples
     is_anomaly : p_value at most the level asked for, or a discovery at the rate asked for
     in_training : the sample's content was part of the data given to ``fit``
+    label : of a classifier, the likeliest class, as text; the column ``class``
+    confidence : of a classifier, the probability of that class if the sample is of any, in [1/C, 1]
     """
 
     id: Sequence[str]
@@ -88,6 +90,8 @@ class Ranking:
     p_value: NDArray[np.float64]
     is_anomaly: NDArray[np.bool_]
     in_training: NDArray[np.bool_]
+    label: Sequence[str] | None = None
+    confidence: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

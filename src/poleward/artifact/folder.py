@@ -98,8 +98,8 @@ def read_folder(path: Path, kind: str) -> Folder:
     return Folder(manifest, tensors, arrays)
 
 
-def read_manifest(path: Path, kind: str) -> dict[str, Any]:
-    """The manifest alone, checked for format and kind; ModelError as in `read_folder`."""
+def read_manifest(path: Path, *kinds: str) -> dict[str, Any]:
+    """The manifest alone, checked for format and to be of one of the kinds; ModelError as in `read_folder`."""
     if not (path / MANIFEST).is_file():
         what = "holds no manifest.json, so it is not a Poleward folder" if path.exists() else "does not exist"
         raise ModelError(f"{path}: {what}; give the folder that `poleward fit --out` wrote")
@@ -114,8 +114,8 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
         older = isinstance(written, int) and written < FORMAT
         advice = "fit the model again" if older else "update Poleward"
         raise ModelError(f"{path}: written in format {written!r}, this version reads format {FORMAT}; {advice}")
-    if found != kind:
-        raise ModelError(f"{path}: holds a {found}, not a {kind}")
+    if found not in kinds:
+        raise ModelError(f"{path}: holds a {found}, not a {' or '.join(kinds)}")
     if not names <= {WEIGHTS, ARRAYS}:
         raise ModelError(
             f"{path}: the manifest names unexpected files ({', '.join(sorted(names - {WEIGHTS, ARRAYS}))})"

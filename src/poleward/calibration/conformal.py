@@ -45,6 +45,15 @@ class Conformal:
         """
         return max(alpha, self.smallest_level)
 
+    def shortage(self, alpha: float) -> str | None:
+        """A sentence where m is too small for alpha, else None."""
+        if self.level(alpha) == alpha:
+            return None
+        return (
+            f"{len(self.scores)} calibration samples cannot show a level of {alpha:g}: the lowest p-value is"
+            f" {self.smallest_level:.3g}, and that is the level used; {round(1 / alpha) - 1:,} would be needed"
+        )
+
     def level_above(self, threshold: float) -> float:
         """The p-value of scores just above a threshold: the share of false alarms that it leaves at most.
 

@@ -39,7 +39,7 @@ class Truth:
 
         Raises SourceError when nothing is known of any of the ids.
         """
-        places = max((_places(ids, keys) for keys in self.keys), key=lambda found: int((found >= 0).sum()))
+        places = max((places_of(ids, keys) for keys in self.keys), key=lambda found: int((found >= 0).sum()))
         known = (places >= 0) & self.known[places]
         if not known.any():
             raise SourceError(
@@ -66,17 +66,18 @@ def read_truth(
     """
     selection = selection or Selection()
     if path is None or path.resolve() == source_path.resolve():
-        path, table, keys = source_path, *_own(source_path, selection, reading or Reading())
+        path, table, keys = source_path, *own_columns(source_path, selection, reading or Reading())
     else:
         table = read_table(path)
-        keys, id_name = _keys(table, selection.id_column)
+        keys, id_name = keys_of(table, selection.id_column)
         table = table if id_name is None else table.drop_columns([id_name])
     name = _truth_column(table, column, normal, path)
-    labels, known = _labels(_text(table.column(name)), name, normal, path)
+    labels, known = _labels(texts_of(table.column(name)), name, normal, path)
     return Truth(name, labels, known, keys)
 
 
-def _own(path: Path, selection: Selection, reading: Reading) -> tuple[pa.Table, tuple[Sequence[str], ...]]:
+def own_columns(path: Path, selection: Selection, reading: Reading) -> tuple[pa.Table, tuple[Sequence[str], ...]]:
+    """Columns about the selected samples that lie in a source or with it, and the samples' ids."""
     reader = open_reader(path, selection, reading)
     ids: list[str] = []
     tables = []
@@ -89,17 +90,19 @@ def _own(path: Path, selection: Selection, reading: Reading) -> tuple[pa.Table, 
     return table.select(kept), (ids,)
 
 
-def _keys(table: pa.Table, id_column: str | None) -> tuple[tuple[Sequence[str], ...], str | None]:
+def keys_of(table: pa.Table, id_column: str | None) -> tuple[tuple[Sequence[str], ...], str | None]:
+    """Ways of naming the rows of a table, the likelier first, and the column of the names where there is one."""
     names = table.column_names
     for name in (id_column, "id"):
         if name in names:
-            return (_text(table.column(name)),), name
+            return (texts_of(table.column(name)),), name
     by_number = [str(row) for row in range(len(table))]
-    by_first = _text(table.column(0))
+    by_first = texts_of(table.column(0))
     return ((by_number, by_first) if len(set(by_first)) == len(by_first) else (by_number,)), None
 
 
-def _places(ids: Sequence[str], keys: Sequence[str]) -> NDArray[np.intp]:
+def places_of(ids: Sequence[str], keys: Sequence[str]) -> NDArray[np.intp]:
+    """Position among the keys of each id, or -1; SourceError where a key stands for two samples."""
     if list(ids) == list(keys):
         return np.arange(len(ids))
     if len(set(keys)) < len(keys):
@@ -111,7 +114,7 @@ def _truth_column(table: pa.Table, column: str | None, normal: str | None, path:
     names = table.column_names
     if column is not None:
         if column not in names:
-            raise SourceError(f"{path}: has no column {column!r} to take the truth from; {_held(names)}")
+            raise SourceError(f"{path}: has no column {column!r} to take the truth from; {columns_held(names)}")
         return column
     candidates = list(_candidates(table, normal))
     usual = [name for name in USUAL_NAMES if name in candidates]
@@ -121,13 +124,15 @@ def _truth_column(table: pa.Table, column: str | None, normal: str | None, path:
     found = (
         f"{len(candidates)} columns hold {sought} ({listed(candidates)})" if candidates else f"no column holds {sought}"
     )
-    raise SourceError(f"{path}: {found}; {_held(names)}; name the truth column and, if need be, the normal value")
+    raise SourceError(
+        f"{path}: {found}; {columns_held(names)}; name the truth column and, if need be, the normal value"
+    )
 
 
 def _candidates(table: pa.Table, normal: str | None) -> Iterator[str]:
     for name in table.column_names:
         if not pa.types.is_nested(table.column(name).type):
-            values = set(_text(table.column(name).unique())) - {""}
+            values = set(texts_of(table.column(name).unique())) - {""}
             if normal in values or (
                 normal is None and {VALUES.get(value.lower()) for value in values} == {False, True}
             ):
@@ -150,10 +155,12 @@ def _labels(
     return np.array([VALUES.get(text.lower(), False) for text in texts], dtype=bool), known
 
 
-def _text(column: Any) -> list[str]:
+def texts_of(column: Any) -> list[str]:
+    """Cells as text, "" for an empty one."""
     texts: list[str] = column.cast(pa.string()).fill_null("").to_pylist()
     return texts
 
 
-def _held(names: Sequence[str]) -> str:
+def columns_held(names: Sequence[str]) -> str:
+    """What columns there are, for an error."""
     return f"its columns are {listed(names)}" if names else "no column is known beside the data"

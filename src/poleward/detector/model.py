@@ -168,11 +168,5 @@ class Model:
             said.append(
                 f"{self.facts['n_left_out']} calibration samples score too high to be normal; p-values are without them"
             )
-        alpha, m = self.settings.alpha, len(self.conformal.scores)
-        if self.conformal.level(alpha) > alpha:
-            said.append(
-                f"{m} calibration samples cannot show a level of {alpha:g}: the lowest p-value is"
-                f" {self.conformal.smallest_level:.3g},"
-                f" and that is the level used; {round(1 / alpha) - 1:,} would be needed"
-            )
-        return said
+        shortage = self.conformal.shortage(self.settings.alpha)
+        return said + ([shortage] if shortage else [])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -14,7 +14,21 @@ from poleward.detector.rows import prepared_runs
 from poleward.errors import SourceError
 
 
-def at_level(model: Model, alpha: float) -> Model:
+@runtime_checkable
+class Calibrated(Protocol):
+    """What a fitted model has, a detector's and a classifier's alike, that a decision is taken from."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    settings: Any
+    conformal: Conformal
+    threshold: float
+    facts: dict[str, Any]
+
+
+M = TypeVar("M", bound=Calibrated)
+
+
+def at_level(model: M, alpha: float) -> M:
     """The model with the threshold of another level; SettingError for one that is not accepted."""
     settings = replace(model.settings, alpha=alpha)
     threshold = model.conformal.threshold(settings.alpha)

@@ -81,8 +81,7 @@ class Settings:
         for name in BOUNDS:
             value = getattr(self, name)
             if (value is not None or name not in OPTIONAL) and (name, value) != ("contamination", AUTO):
-                require_within_bounds(name, value)
-                self._keep(name, int(value) if name in WHOLE else float(value))
+                self._keep(name, require_within_bounds(name, value))
         if not isinstance(self.correction, bool):
             raise SettingError(f"correction = {self.correction!r}: accepted is True or False")
         if self.nodata is not None:
@@ -112,11 +111,12 @@ class Settings:
         return min(max(round(TRAINING_STEPS[kind] / steps), low), high)
 
 
-def require_within_bounds(name: str, value: Any) -> None:
-    """SettingError for a number that the named setting does not accept."""
+def require_within_bounds(name: str, value: Any) -> int | float:
+    """The number, as Python's own; SettingError for one that the named setting does not accept."""
     low, high, accepted = BOUNDS[name]
     if not is_number(value, whole=name in WHOLE) or not low <= value <= high:
         raise SettingError(f"{name} = {value!r}: accepted is {accepted}")
+    return int(value) if name in WHOLE else float(value)
 
 
 def is_number(value: Any, whole: bool) -> bool:

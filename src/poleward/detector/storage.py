@@ -2,8 +2,10 @@
 
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,6 @@ import numpy as np
 import sklearn
 import torch
 
-import poleward
 from poleward.artifact.folder import EDITABLE, Folder, read_folder, write_folder
 from poleward.artifact.naming import under
 from poleward.autoencoder.autoencoder import Autoencoder
@@ -20,10 +21,11 @@ from poleward.data.preparation import Preparation, load_preparation
 from poleward.detector.construction import build_autoencoder, scorer_for
 from poleward.detector.correcting import Learned
 from poleward.detector.encoding import DTYPE
+from poleward.detector.intake import Intake
 from poleward.detector.island import Island
 from poleward.detector.model import BY_HAND, Model
 from poleward.detector.ranker import Ranker
-from poleward.detector.recalibration import at_level
+from poleward.detector.recalibration import M, at_level
 from poleward.detector.settings import Settings, is_number, resolve_device
 from poleward.errors import ModelError, SettingError
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from poleward.detector.detector import Detector
 
 ATTRIBUTES = ("layout_", "columns_", "named_", "n_features_in_", "feature_names_in_")
-"""Fitted attributes of the estimator itself, beside its model."""
+"""Fitted attributes of an estimator itself, beside its model."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +69,51 @@ def save_model(folder: Path, detector: "Detector") -> None:
 def manifest_content(detector: "Detector") -> dict[str, Any]:
     """What the manifest says, in plain JSON values."""
     model = detector.model_
-    attributes = {name: getattr(detector, name) for name in ATTRIBUTES if hasattr(detector, name)}
-    if "feature_names_in_" in attributes:
-        attributes["feature_names_in_"] = [str(name) for name in attributes["feature_names_in_"]]
     return {
         EDITABLE: {"alpha": model.settings.alpha, "threshold": model.threshold},
-        "versions": {
-            "poleward": poleward.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
+        "versions": versions(),
         "facts": model.facts,
         "settings": asdict(model.settings),
         "calibrated_threshold": model.threshold,
-        "estimator": attributes,
+        "estimator": stored_attributes(detector),
         "preparation": model.preparation.to_manifest(),
         "corrector": model.corrector and model.corrector.manifest,
         "history": model.history,
     }
 
 
-def load_model(folder: Path, device: str) -> Stored:
-    """Read a fitted detector; ModelError when the folder is missing, foreign, newer, truncated or changed."""
-    contents = read_folder(folder, "model")
+def versions() -> dict[str, str]:
+    """Of this package and of those that its results depend on."""
+    return {
+        "poleward": version("poleward"),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+def stored_attributes(estimator: Intake) -> dict[str, Any]:
+    """Fitted attributes of an estimator itself, in plain JSON values."""
+    attributes = {name: getattr(estimator, name) for name in ATTRIBUTES if hasattr(estimator, name)}
+    if "feature_names_in_" in attributes:
+        attributes["feature_names_in_"] = [str(name) for name in attributes["feature_names_in_"]]
+    return attributes
+
+
+def restored_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo `stored_attributes`."""
+    attributes = dict(stored)
+    if "feature_names_in_" in attributes:
+        attributes["feature_names_in_"] = np.array(attributes["feature_names_in_"], dtype=object)
+    return attributes
+
+
+@contextmanager
+def misfits_named(folder: Path) -> Iterator[None]:
+    """ModelError in one line for what goes wrong when the parts of a folder are put together."""
     try:
-        settings = Settings(**contents.manifest["settings"])
-        model = as_edited(_model(contents, settings, resolve_device(device)), contents.manifest[EDITABLE])
-        attributes = dict(contents.manifest["estimator"])
+        yield
     except SettingError as error:
         raise ModelError(
             f"{folder}: the manifest holds a setting that this version does not accept: {error}"
@@ -103,12 +121,19 @@ def load_model(folder: Path, device: str) -> Stored:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{folder}: its parts do not fit together ({type(error).__name__}: {reason})") from error
-    if "feature_names_in_" in attributes:
-        attributes["feature_names_in_"] = np.array(attributes["feature_names_in_"], dtype=object)
+
+
+def load_model(folder: Path, device: str) -> Stored:
+    """Read a fitted detector; ModelError when the folder is missing, foreign, newer, truncated or changed."""
+    contents = read_folder(folder, "model")
+    with misfits_named(folder):
+        settings = Settings(**contents.manifest["settings"])
+        model = as_edited(_model(contents, settings, resolve_device(device)), contents.manifest[EDITABLE])
+        attributes = restored_attributes(contents.manifest["estimator"])
     return Stored(asdict(model.settings) | {"random_state": model.facts["seed"]}, attributes, model)
 
 
-def as_edited(model: Model, decision: Mapping[str, Any]) -> Model:
+def as_edited(model: M, decision: Mapping[str, Any]) -> M:
     """The model with what was changed by hand in its manifest: another threshold, or the threshold of another alpha.
 
     Errors

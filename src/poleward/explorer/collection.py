@@ -96,11 +96,11 @@ def gather(
 
 def joined_rankings(parts: Sequence[Ranking]) -> Ranking:
     """One ranking of all parts, in their order."""
-    arrays = (
-        np.concatenate([getattr(part, name) for part in parts])
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("score", "p_value", "is_anomaly", "in_training")
-    )
-    return Ranking([name for part in parts for name in part.id], *arrays)
+    }
+    return Ranking(id=[name for part in parts for name in part.id], **arrays)
 
 
 @dataclass(frozen=True)

@@ -45,3 +45,21 @@ class MultilayerDecoder(nn.Module):
         """One code at a time; codes do not see each other."""
         result: Tensor = self.layers(codes)
         return result
+
+
+class MultilayerTrunk(nn.Module):
+    """(batch, columns) -> (batch, width) features of two hidden layers, for a head of whatever kind.
+
+    >>> MultilayerTrunk(3, 8)(__import__("torch").zeros(5, 3)).shape
+    torch.Size([5, 8])
+    """
+
+    def __init__(self, n_columns: int, width: int) -> None:
+        super().__init__()
+        self.n_features = width
+        self.layers = nn.Sequential(multilayer(n_columns, (width,), width), nn.LeakyReLU(NEGATIVE_SLOPE))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """One row at a time; rows do not see each other."""
+        result: Tensor = self.layers(values)
+        return result

@@ -1,0 +1,119 @@
+"""A fitted classifier: preparation, network, score, memory and calibration, and what can be asked of them together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poleward.calibration.conformal import Conformal
+from poleward.classifier.confidence import probabilities
+from poleward.classifier.memory import Memory
+from poleward.classifier.network import head_of, network_input, see_all
+from poleward.classifier.settings import ClassifierSettings
+from poleward.data.fingerprint import fingerprints
+from poleward.data.preparation import Preparation
+from poleward.detector.ranker import member
+from poleward.detector.rows import prepared_runs
+from poleward.labelled.network import LabelledNetwork
+from poleward.ood.outputs import Outputs, PostHoc
+from poleward.records import Ranking
+
+
+@dataclass
+class ClassifierModel:
+    """Everything that fitting learned.
+
+    classes : (C,) the labels, in the order of the logits
+    temperature : of the confidence
+    threshold : a sample is not accepted when its score is above this
+    history : training curves, one value per epoch
+    facts : what the data were, plain JSON values
+    """
+
+    settings: ClassifierSettings
+    classes: NDArray[Any]
+    preparation: Preparation
+    network: LabelledNetwork
+    outlyingness: PostHoc
+    memory: Memory
+    temperature: float
+    conformal: Conformal
+    threshold: float
+    device: str
+    history: dict[str, list[float]]
+    facts: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The kind of data, "images" or "table"."""
+        return self.preparation.kind
+
+    def seen(self, data: Any) -> Outputs:
+        """What the network says of raw samples."""
+        parts = [seen for _, seen in self.runs(data)]
+        return Outputs(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "logits")))
+
+    def runs(self, data: Any) -> Iterator[tuple[NDArray[np.uint64], Outputs]]:
+        """Fingerprints of raw samples and what the network says of them, some at a time.
+
+        Errors
+        ------
+        SourceError for a sample in which nothing was observed.
+        """
+        for features in prepared_runs(self.preparation, data):
+            inputs = network_input(features, self.preparation.has_missing)
+            yield (
+                fingerprints(features),
+                see_all(self.network, inputs.__getitem__, len(features), self.kind, self.device),
+            )
+
+    def scores(self, data: Any) -> NDArray[np.float64]:
+        """Scores (n,) of raw samples, higher is farther from every class."""
+        return np.concatenate([self.outlyingness.score(seen) for _, seen in self.runs(data)])
+
+    def probabilities(self, data: Any) -> NDArray[np.float64]:
+        """(n, C) of raw samples, under the assumption that each is of one of the classes."""
+        return probabilities(self.seen(data).logits, self.temperature)
+
+    def codes(self, data: Any) -> NDArray[np.floating[Any]]:
+        """Codes (n, k) of raw samples, where the objective places them."""
+        return head_of(self.network, self.seen(data).features, self.device)[1]
+
+    def rank(self, data: Any, ids: Sequence[str], alpha: float | None = None) -> Ranking:
+        """Scores, p-values, decisions, classes and confidence of raw samples, in their order.
+
+        alpha : level of ``is_anomaly``; None for the model's own threshold
+        """
+        threshold = self.threshold if alpha is None else self.conformal.threshold(alpha)
+        parts = [self._ranked(prints, seen, threshold) for prints, seen in self.runs(data)]
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        score, known, classes, confidence = columns
+        p_value = self.conformal.p_values(score)
+        return Ranking(ids, score, p_value, score > threshold, known, [str(c) for c in classes.tolist()], confidence)
+
+    def _ranked(
+        self, prints: NDArray[np.uint64], seen: Outputs, threshold: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[Any], NDArray[np.float64]]:
+        p = probabilities(seen.logits, self.temperature)
+        known = member(prints, self.memory.known_prints)
+        return self.outlyingness.score(seen), known, self.classes[p.argmax(axis=1)], p.max(axis=1)
+
+    def warnings(self) -> list[str]:
+        """What a user should know before trusting the decisions, in sentences."""
+        shortage = self.conformal.shortage(self.settings.alpha)
+        said = [shortage] if shortage else []
+        counts = np.array(self.facts["class_counts"])
+        rare = [str(name) for name in self.classes[counts < FEWEST_PER_CLASS].tolist()]
+        if rare:
+            named = ", ".join(rare[:5]) + (", ..." if len(rare) > 5 else "")
+            said.append(
+                f"{len(rare)} of {len(counts)} classes have fewer than {FEWEST_PER_CLASS} samples ({named}); what is"
+                " said of them rests on little"
+            )
+        return said
+
+
+FEWEST_PER_CLASS = 5
+"""Classes with fewer samples are named in a warning."""

@@ -1,0 +1,82 @@
+"""How far a sample lies from every class, by name; higher is farther. Single scores come from `poleward.ood`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from poleward.errors import SettingError
+from poleward.labelled.network import LabelledNetwork
+from poleward.ood.catalogue import NAMES, WITH_HEAD, build_score
+from poleward.ood.max_logit import MaxLogit
+from poleward.ood.nearest import Nearest
+from poleward.ood.outputs import Head, Outputs, PostHoc
+from poleward.scoring.fused import scale
+
+FUSED, NEAREST = "fused", "knn"
+SCORERS = (FUSED, *NAMES)
+
+MOST_FOR_SCALE = 2000
+"""Training samples that show how widely the scores of a fusion spread."""
+
+FLATNESS = 1e-3
+"""Share of their largest value by which logits may differ from linear ones of the features."""
+
+
+class Fused(PostHoc):
+    """score(x) = mean over parts v of asinh((s_v(x) - m_v) / d_v).
+
+    m_v is the median of s_v over training samples, d_v half the distance between its 16th and 84th percentiles. asinh
+    is linear among ordinary samples and logarithmic far out, so no part's huge score drowns the others.
+    """
+
+    def __init__(self, parts: Sequence[PostHoc]) -> None:
+        self.parts = tuple(parts)
+        self.scales: list[tuple[float, float]]
+
+    def fit(self, outputs: Outputs) -> "Fused":
+        """Fit the parts, then learn their scales from some of the samples, evenly spread over all."""
+        rows = np.linspace(0, len(outputs) - 1, min(len(outputs), MOST_FOR_SCALE)).astype(np.int64)
+        some = outputs.take(rows)
+        self.scales = [scale(part.fit(outputs).score(some)) for part in self.parts]
+        return self
+
+    def score(self, outputs: Outputs) -> Float64[np.ndarray, " n"]:
+        """(n,), about 0 for an ordinary sample of the classes."""
+        scaled = [
+            np.arcsinh((part.score(outputs) - median) / spread)
+            for part, (median, spread) in zip(self.parts, self.scales, strict=True)
+        ]
+        return np.asarray(np.mean(scaled, axis=0))
+
+
+def build_outlyingness(name: str, network: LabelledNetwork, n_features: int, n_neighbors: int) -> PostHoc:
+    """The named score for outputs of the network, not yet fitted.
+
+    Errors
+    ------
+    SettingError for a score that needs a linear head where the objective has none.
+    """
+    if name == FUSED:
+        return Fused([MaxLogit(), Nearest(n_neighbors)])
+    if name == NEAREST:
+        return Nearest(n_neighbors)
+    return build_score(name, linear_head(network, n_features, name) if name in WITH_HEAD else None)
+
+
+def linear_head(network: LabelledNetwork, n_features: int, wanted_by: str) -> Head:
+    """Weight and bias of logits that are linear in the features; SettingError where they are not."""
+    parameter = next(network.parameters())
+    probe = torch.randn(8, n_features, generator=torch.Generator().manual_seed(0)).to(parameter)
+    with torch.no_grad():
+        bias = network.objective.logits(torch.zeros_like(probe[:1]))[0]
+        weight = (network.objective.logits(torch.eye(n_features).to(parameter)) - bias).T
+        expected = network.objective.logits(probe)
+        gap = (probe @ weight.T + bias - expected).abs().max()
+    if not gap <= FLATNESS * expected.abs().max():
+        raise SettingError(
+            f"scorer {wanted_by!r} needs logits that are linear in the features, which those of this objective are not;"
+            " choose fused, knn, max-logit, energy or mahalanobis"
+        )
+    return Head(weight.cpu().numpy(), bias.cpu().numpy())
