@@ -23,7 +23,7 @@ def stripes(n=64):
 
 def built(name="islands", **settings):
     torch.manual_seed(0)
-    network = ResNet9(1, 4)
+    network = ResNet9(1, 8)
     return LabelledNetwork(network, build_class_objective(name, network.n_features, 2, **settings), Augmentation())
 
 
