@@ -177,6 +177,27 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Whether a batch of samples has moved away from what calibration has seen.
+
+    number : of the batch, from 1
+    level : alpha_t, of which half is for the scores and half for the columns
+    p_value : of the scores, in (0, 1]
+    column_p_values : of every column, or of mean and spread of every band, adjusted for their number
+    moved : those up to half of the level
+    has_moved : by its scores or in any column
+    """
+
+    number: int
+    n_samples: int
+    level: float
+    p_value: float
+    column_p_values: Mapping[str, float]
+    moved: Sequence[str]
+    has_moved: bool
+
+
+@dataclass(frozen=True)
 class CellEvidence:
     """One cell of a table row beside what the model expected of it.
 

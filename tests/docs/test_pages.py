@@ -2,6 +2,7 @@
 stand, but for a fit that takes long."""
 
 import csv
+import json
 import re
 import shlex
 import sys
@@ -67,3 +68,11 @@ def test_the_guide_for_machine_learning_engineers(tmp_path, monkeypatch):
     names = follow("guides/machine-learning.md", monkeypatch)
     assert names["accepted"].mean() > 0.9
     assert names["refused"].all()
+
+
+def test_the_page_on_drift(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    follow("drift.md", monkeypatch)
+    told = capsys.readouterr().out
+    assert "0 of 3 batches have moved" in told and "2 of 2 batches have moved" in told
+    assert json.loads(Path("seen.json").read_text()) == {"batches": 5}

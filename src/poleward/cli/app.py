@@ -25,6 +25,7 @@ from poleward.cli.report import report
 from poleward.cli.sample import sample
 from poleward.cli.score import score
 from poleward.cli.serve import serve
+from poleward.cli.watch import watch
 from poleward.errors import Interrupted, PolewardError
 
 app = typer.Typer(
@@ -34,7 +35,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-ABOUT_SOURCES: tuple[Callable[..., None], ...] = (fit, score, explain, report, explore, evaluate, recalibrate, figure)
+ABOUT_SOURCES: tuple[Callable[..., None], ...] = (
+    fit,
+    score,
+    explain,
+    report,
+    explore,
+    evaluate,
+    recalibrate,
+    figure,
+    watch,
+)
 ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, correct, serve, info, demo, bench)
 for command in (*map(with_source_options, ABOUT_SOURCES), *ABOUT_MODELS):
     app.command(name=command.__name__)(command)

@@ -20,7 +20,7 @@ from poleward.detector.model import Model
 from poleward.detector.recalibration import recalibrated
 from poleward.detector.settings import Settings, resolve_device, seed_of
 from poleward.detector.storage import load_model, save_model
-from poleward.records import Correction, Explanation, Ranking
+from poleward.records import Correction, Drift, Explanation, Ranking
 
 
 class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -184,6 +184,14 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
         data = self._samples(X)[1]
         names = ids if ids is not None else [str(row) for row in range(len(data))]
         return self._fitted().rank(data, names, alpha, fdr)
+
+    def drift(self, X: Any, *, number: int = 1, alpha: float = 0.01) -> Drift:
+        """Whether X, as a whole, has moved away from the calibration samples, and in which columns or bands.
+
+        number : of this batch among all that are compared, from 1; later ones are judged more strictly, so that the
+            chance of any false alarm, ever, is at most alpha
+        """
+        return self._fitted().drift(self._samples(X)[1], number, alpha)
 
     def explain(self, X: Any) -> Explanation:
         """Why each sample has its score: contributions of its cells that sum to it, the nearest training samples, and

@@ -26,6 +26,7 @@ from poleward.detector.model import BY_ALPHA, BY_CONTAMINATION, Model
 from poleward.detector.ranker import Ranker
 from poleward.detector.rows import SAMPLES_AT_A_TIME, prepared_runs, require_content, take
 from poleward.detector.settings import Settings, resolve_device
+from poleward.detector.summary import MOST_KEPT, summary
 from poleward.errors import SourceError
 from poleward.records import Features
 from poleward.scoring.scorer import Scorer
@@ -135,6 +136,7 @@ def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | No
         conformal=decision.conformal,
         calibration_prints=np.sort(samples.prints[kept_aside]),
         limits=limits,
+        reference=summary(samples.load(kept_aside[:MOST_KEPT]), samples.preparation.blocks),
         island=Island.of(autoencoder.place(torch.from_numpy(means)).numpy()),
         corrector=learned_corrector(samples, ranker, trained, kept_aside, settings, seed)
         if settings.correction

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from poleward.calibration.conformal import Conformal
 from poleward.calibration.discovery import Discoveries
+from poleward.calibration.drift import drift
 from poleward.correction.constraints import Constraints
 from poleward.data.fingerprint import fingerprints
 from poleward.data.preparation import Preparation
@@ -20,8 +21,9 @@ from poleward.detector.island import Island
 from poleward.detector.ranker import Ranker, member
 from poleward.detector.rows import prepared_runs
 from poleward.detector.settings import AUTO, Settings
+from poleward.detector.summary import names, summary
 from poleward.errors import SchemaError, SettingError
-from poleward.records import Correction, Features, Ranking
+from poleward.records import Correction, Drift, Features, Ranking
 
 UNCONSTRAINED = Constraints()
 
@@ -35,6 +37,8 @@ class Model:
 
     calibration_prints : sorted content fingerprints of the samples kept aside for calibration
     limits : (2, columns or bands) lowest and highest prepared values in training; what is decoded stays between them
+    reference : (at most 1,000, columns or twice the bands) `summary` of calibration samples; (0, ...) where a folder of
+        an earlier version held none
     corrector : what finds and repairs wrong cells, where it was asked for
     threshold : a sample is an anomaly when its score is above this
     history : training curves, one value per epoch
@@ -48,6 +52,7 @@ class Model:
     calibration_prints: NDArray[np.uint64]
     limits: NDArray[np.float64]
     island: Island
+    reference: NDArray[np.float64]
     corrector: Learned | None
     threshold: float
     history: dict[str, list[float]]
@@ -96,6 +101,15 @@ class Model:
         else:
             flagged = p_values <= self._discovery_level(p_values, fdr)
         return Ranking(ids, score, p_values, flagged, np.concatenate(known))
+
+    def drift(self, data: Any, number: int = 1, alpha: float = 0.01) -> Drift:
+        """Whether raw samples, the batch of that number, have moved away from the calibration samples."""
+        blocks, kind = self.preparation.blocks, self.kind
+        runs = list(prepared_runs(self.preparation, data))
+        values = np.concatenate([summary(features, blocks) for features in runs] or [self.reference[:0]])
+        scores = np.concatenate([np.empty(0), *(self.ranker.scores(features) for features in runs)])
+        columns = names(blocks, kind) if len(self.reference) else []
+        return drift(scores, self.conformal.scores, columns, values, self.reference, number, alpha)
 
     def correct(self, data: Any, ids: Sequence[str], constraints: Constraints = UNCONSTRAINED) -> Correction:
         """Find and repair the wrong cells of raw samples; see `Correction`.

@@ -1,6 +1,6 @@
 """Rows of raw samples, an image array (n, height, width, bands) or a table alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,11 @@ def runs(data: Any, kind: str) -> Iterator[Any]:
     size = SAMPLES_AT_A_TIME[kind]
     for start in range(0, len(data), size):
         yield data.slice(start, size) if isinstance(data, pa.Table) else data[start : start + size]
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Several runs as one."""
+    return pa.concat_tables(parts) if isinstance(parts[0], pa.Table) else np.concatenate(parts)
 
 
 def prepared_runs(preparation: Preparation, data: Any) -> Iterator[Features]:

@@ -54,6 +54,7 @@ def save_model(folder: Path, detector: "Detector") -> None:
         "prints.calibration": model.calibration_prints,
         "calibration.scores": model.conformal.scores,
         "limits": model.limits,
+        "reference": model.reference,
         "island.mean": model.island.mean,
         "island.root": model.island.root,
     }
@@ -170,6 +171,7 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
         conformal=Conformal(arrays["calibration.scores"]),
         calibration_prints=arrays["prints.calibration"],
         limits=arrays["limits"],
+        reference=arrays.get("reference", np.empty((0, 0))),
         island=Island(arrays["island.mean"], arrays["island.root"]),
         corrector=Learned(manifest["corrector"], under("corrector.", arrays)) if settings.correction else None,
         threshold=float(manifest["calibrated_threshold"]),
