@@ -8,6 +8,7 @@ import pytest
 from poleward.errors import SettingError
 from poleward.ood.catalogue import NAMES, build_score
 from poleward.ood.outputs import Head, Outputs
+from poleward.ood.subspace import SubspaceNearest
 
 
 @pytest.fixture(params=NAMES)
@@ -78,6 +79,34 @@ def test_mahalanobis_without_labels_is_refused(known):
         build_score("mahalanobis").fit(replace(known, labels=None))
 
 
-def test_features_and_logits_of_different_samples_are_refused():
-    with pytest.raises(SettingError, match="features of 2 samples and logits of 3"):
-        Outputs(np.zeros((2, 1)), np.zeros((3, 1)))
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((np.zeros((2, 1)), np.zeros((3, 1))), "features of 2 samples and logits of 3"),
+        ((np.zeros((2, 1)), np.zeros((2, 1)), np.zeros(3, int)), "3 labels of 2 samples"),
+        ((np.zeros((2, 1, 1)), np.zeros((2, 1))), r"features are \(samples, columns\); found an array \(2, 1, 1\)"),
+        ((np.zeros((2, 1)), np.array([[0.0], [np.nan]])), "logits are finite numbers; those of row 1 are not"),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(given, said):
+    with pytest.raises(SettingError, match=said):
+        Outputs(*given)
+
+
+def test_a_head_that_does_not_fit_is_refused():
+    with pytest.raises(SettingError, match=r"found \(3, 2\) and \(2,\)"):
+        Head(np.zeros((3, 2)), np.zeros(2))
+    with pytest.raises(SettingError, match="a sample has 5 features and the head takes 3"):
+        Head(np.zeros((5, 3)), np.zeros(5)).logits(np.zeros((1, 5)))
+
+
+def test_the_nearest_in_a_subspace_are_those_of_a_plain_search(head, known, new):
+    share, k = 1 / 3, 7
+    found = SubspaceNearest(head, share, k).fit(known).score(new)
+    for row in range(len(new)):
+        c = new.logits[row].argmax()
+        contribution = (known.features * head.weight[c])[known.logits.argmax(axis=1) == c].mean(axis=0)
+        kept = np.argsort(contribution)[-4:]
+        bank, query = known.features[:, kept], new.features[row, kept]
+        bank, query = bank / np.linalg.norm(bank, axis=1, keepdims=True), query / np.linalg.norm(query)
+        assert found[row] == pytest.approx(np.sort(np.linalg.norm(bank - query, axis=1))[k - 1], abs=1e-6)

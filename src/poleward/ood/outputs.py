@@ -22,6 +22,13 @@ class Head:
     weight: NDArray[np.floating[Any]]
     bias: NDArray[np.floating[Any]]
 
+    def __post_init__(self) -> None:
+        if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[:1]:
+            raise SettingError(
+                f"a head has a weight (classes, features) and a bias (classes,); found {self.weight.shape} and"
+                f" {self.bias.shape}"
+            )
+
     def logits(self, features: NDArray[np.floating[Any]]) -> Float64[np.ndarray, "n classes"]:
         """(n, d) -> (n, classes), in float64, each row by itself.
 
@@ -29,6 +36,11 @@ class Head:
         array([[2., 4.]])
         """
         wide = np.asarray(features, np.float64)
+        if wide.shape[1] != self.weight.shape[1]:
+            raise SettingError(
+                f"a sample has {wide.shape[1]} features and the head takes {self.weight.shape[1]}; its weight is"
+                " (classes, features)"
+            )
         return np.asarray(np.einsum("nd,cd->nc", wide, np.asarray(self.weight, np.float64)) + self.bias)
 
 
@@ -39,6 +51,10 @@ class Outputs:
     features : (n, d) penultimate activations, the input of the last linear layer
     logits : (n, classes)
     labels : (n,) class numbers of training samples, or None
+
+    Errors
+    ------
+    SettingError for arrays of other shapes, of different lengths, or with a number that is not finite.
     """
 
     features: NDArray[np.floating[Any]]
@@ -46,10 +62,14 @@ class Outputs:
     labels: Int[np.ndarray, " n"] | None = None
 
     def __post_init__(self) -> None:
+        _require_rows("features", self.features)
+        _require_rows("logits", self.logits)
         if len(self.features) != len(self.logits):
             raise SettingError(
                 f"there are features of {len(self.features)} samples and logits of {len(self.logits)}; each needs both"
             )
+        if self.labels is not None and len(self.labels) != len(self.logits):
+            raise SettingError(f"there are {len(self.labels)} labels of {len(self.logits)} samples; give one to each")
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -91,3 +111,11 @@ def require_labels(outputs: Outputs, what: str) -> NDArray[np.int64]:
     if outputs.labels is None:
         raise SettingError(f"{what} learns class by class; give it the labels of the training samples")
     return np.asarray(outputs.labels, np.int64)
+
+
+def _require_rows(what: str, values: NDArray[np.floating[Any]]) -> None:
+    if values.ndim != 2:
+        raise SettingError(f"{what} are (samples, columns); found an array {values.shape}")
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise SettingError(f"{what} are finite numbers; those of row {row} are not")

@@ -16,8 +16,8 @@ class SubspaceNearest(PostHoc):
 
     The subspace of class c is the share r of the features j with the largest mean contribution w_cj f_j to its logit
     over training samples that are predicted as c; distances are between features restricted to it and brought to length
-    1. The paper also trains with such subspaces; on a classifier that is already there they are found afterwards, as
-    here.
+    1. The paper trains with such subspaces, sample by sample, and takes distances in the features that result; on a
+    classifier that is already there the subspaces are found afterwards, class by class. That is our reading of it.
 
     Source: Ghosal, Sun and Li, "How to Overcome Curse-of-Dimensionality for Out-of-Distribution Detection?" (2024,
     arXiv 2312.14452).
