@@ -4,18 +4,11 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import conv2d
 
+from poleward.benchmark.released import ENCODER, under_our_names
 from poleward.networks.residual import Residual, ResidualDecoder, ResidualEncoder, pyramid, stage_widths
 
 SIZES = [(1, 1), (2, 3), (4, 4), (5, 9), (8, 8), (28, 28), (33, 64), (64, 20)]
 
-PUBLISHED_ENCODER = {
-    "encoder.main.0.": "stem.",
-    "encoder.main.1.": "stem_norm.",
-    "encoder.main.res_in_16.": "blocks.0.",
-    "encoder.main.res_in_8.": "blocks.1.",
-    "encoder.main.res_in_4.": "blocks.2.",
-    "encoder.F2L.0.": "head.",
-}
 PUBLISHED_DECODER = {
     "decoder.L2F.0.": "expand.",
     "decoder.L2F.1.": "expand_norm.",
@@ -30,15 +23,6 @@ PUBLISHED_DECODER = {
 def published_networks():
     torch.manual_seed(0)
     return ResidualEncoder(3, (32, 32), 128).eval(), ResidualDecoder(3, (32, 32), 128, sigmoid=True).eval()
-
-
-def under_our_names(weights, names):
-    return {
-        ours + name.removeprefix(theirs).replace("conv_expand", "skip"): tensor
-        for name, tensor in weights.items()
-        for theirs, ours in names.items()
-        if name.startswith(theirs)
-    }
 
 
 def noise(*shape, seed=0):
@@ -56,7 +40,7 @@ def test_at_32_by_32_it_has_as_many_parameters_as_the_published_network():
 def test_the_published_weights_give_the_published_outputs(shared):
     weights = load_file(shared("reference/published_cifar10_full_z128.safetensors"))
     encoder, decoder = published_networks()
-    encoder.load_state_dict(under_our_names(weights, PUBLISHED_ENCODER))
+    encoder.load_state_dict(under_our_names(weights, ENCODER))
     decoder.load_state_dict(under_our_names(weights, PUBLISHED_DECODER))
     with np.load(shared("reference/published_cifar10_outputs_eval.npz")) as archive:
         images, mu, logvar, reconstruction = (
@@ -73,7 +57,7 @@ def test_the_published_weights_give_the_published_outputs(shared):
 
 def test_every_published_weight_has_its_place(shared):
     weights = load_file(shared("reference/published_cifar10_full_z128.safetensors"))
-    ours = [under_our_names(weights, names) for names in (PUBLISHED_ENCODER, PUBLISHED_DECODER)]
+    ours = [under_our_names(weights, names) for names in (ENCODER, PUBLISHED_DECODER)]
     assert sum(map(len, ours)) == len(weights)
 
 

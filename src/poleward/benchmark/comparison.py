@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poleward.benchmark.measuring import Interval
-from poleward.benchmark.outcomes import FIGURES, HIGHER_IS_BETTER, Outcome
+from poleward.benchmark.outcomes import FIGURES, FURTHER, HIGHER_IS_BETTER, Outcome
 
 DEFAULT = "default"
 SIMPLE = "raw-5nn"
@@ -48,7 +48,7 @@ def units(cells: Mapping[tuple[str, int], float]) -> NDArray[np.float64]:
 
 def mean_of(cells: Cells, figure: str, data: Sequence[str]) -> Interval | None:
     """Mean of a figure over these data sets, or None for a row that lacks one of them or failed."""
-    if {name for name, _ in cells} != set(data) or not all(outcome.figures for outcome in cells.values()):
+    if {name for name, _ in cells} != set(data) or not all(figure in outcome.figures for outcome in cells.values()):
         return None
     return Interval.of_mean(units({key: outcome.figures[figure] for key, outcome in cells.items()}))
 
@@ -81,7 +81,8 @@ def as_table(outcomes: Iterable[Outcome], order: Sequence[str], apart: Collectio
 def columns_of(rows: Mapping[str, Cells], apart: Collection[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """(head, row -> text) of every column."""
     data = list(dict.fromkeys(name for cells in rows.values() for name, _ in cells))
-    for figure, head in FIGURES.items():
+    told = {name for cells in rows.values() for outcome in cells.values() for name in outcome.figures}
+    for figure, head in {**FIGURES, **{name: head for name, head in FURTHER.items() if name in told}}.items():
         intervals = {row: mean_of(cells, figure, data) for row, cells in rows.items()}
         typical = {row: one.typical for row, one in intervals.items() if one is not None and row not in apart}
         yield head, _bold(typical, figure, {row: _spelt(one) for row, one in intervals.items()})

@@ -32,6 +32,7 @@ class Contender:
     note : what a reader of the table should know
     kinds : of data that it can rank
     first_seed_only : on images it takes part with the first seed alone
+    also : (split, effort) -> further figures, which are of all of its rows
     apart : rows that read the labels of what they rank; no other row is compared with them
     """
 
@@ -41,6 +42,7 @@ class Contender:
     note: str = ""
     kinds: frozenset[str] = frozenset({"table", "images"})
     first_seed_only: bool = False
+    also: Callable[[Split, Effort], Mapping[str, float]] | None = None
     apart: frozenset[str] = frozenset()
 
     def takes(self, split: Split, first_seed: int) -> bool:

@@ -24,7 +24,10 @@ FIGURES = {
 }
 """Of `records.Evaluation`, and how a table calls them."""
 
-HIGHER_IS_BETTER = frozenset({"auroc", "average_precision"})
+FURTHER = {"accuracy": "accuracy"}
+"""Figures that only some suites have."""
+
+HIGHER_IS_BETTER = frozenset({"auroc", "average_precision", "accuracy"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Outcome:
     """How well one row ranked one split.
 
     split : its hash
-    figures : the four figures by name; empty for a row that failed
+    figures : the four figures by name, and further ones of the suite; empty for a row that failed
     seconds : of training and scoring; rows of one training share them
     code : hash of the package that measured it
     failure : why there are no figures, or ""
@@ -119,11 +122,13 @@ def measure(contender: Contender, split: Split, effort: Effort) -> list[Outcome]
     """Let a contender rank a split; where it refuses, its rows say why."""
     start = time.perf_counter()
     found: dict[str, Evaluation] = {}
+    further: Mapping[str, float] = {}
     failure = ""
     try:
         scores = contender.scores(split, effort)
         seconds = time.perf_counter() - start
         found = {row: evaluate(split.is_anomaly, scores[row].astype(np.float64)) for row in contender.rows}
+        further = {} if contender.also is None else contender.also(split, effort)
     except PolewardError as error:
         seconds, failure = time.perf_counter() - start, str(error)
     return [
@@ -133,7 +138,7 @@ def measure(contender: Contender, split: Split, effort: Effort) -> list[Outcome]
             split.seed,
             row,
             split.hash,
-            {name: getattr(found[row], name) for name in FIGURES} if row in found else {},
+            {name: getattr(found[row], name) for name in FIGURES} | dict(further) if row in found else {},
             round(seconds, 3),
             code_hash(),
             failure,

@@ -71,6 +71,16 @@ def read_parquet(paths: list[Path]) -> Labelled:
     return Labelled(stacked(images, paths[0]), table[usual[0]].to_numpy().astype(np.int64))
 
 
+def read_images(path: Path) -> NDArray[np.uint8]:
+    """The column ``image`` of a parquet file, (n, height, width, 3); SourceError when it is not there."""
+    if not path.is_file():
+        raise SourceError(f"{path}: there is no such file; name the folder of the data sets with --data")
+    table = pyarrow.parquet.read_table(path)
+    if "image" not in table.column_names:
+        raise SourceError(f"{path}: has columns {', '.join(table.column_names)}; needed is image")
+    return stacked([_decoded(cell, path) for cell in table["image"].to_pylist()], path)
+
+
 def read_svhn(folder: Path, part: str) -> Labelled:
     """SVHN, cropped digits: ``train_32x32.mat`` or ``test_32x32.mat``; the class of a zero is 0, not 10 as stored."""
     from scipy.io import loadmat
