@@ -1,8 +1,8 @@
 """Classifiers that should know what they do not know: every class objective under every score, on the same training.
 
-CIFAR-10 against sets of other images through the same codec, near and far; two classes of it left out, to choose on; and
-Fashion-MNIST with two neighbouring classes left out, all ten rotations. A network is trained once for an objective, a seed
-and a set of classes, whatever it is ranked against.
+CIFAR-10 against sets of other images through the same codec, near and far; two classes of it left out, to choose on;
+and Fashion-MNIST with two neighbouring classes left out, all ten rotations. A network is trained once for an objective,
+a seed and a set of classes, whatever it is ranked against.
 """
 
 from collections.abc import Callable, Sequence

@@ -126,8 +126,8 @@ SUITES: dict[str, Suite] = {
     "ood": Comparison(
         "Classifiers that should know what they do not know: every class objective under every score, one training for"
         " all scores, the same network and the same number of views for each. CIFAR-10 against images of other classes"
-        " that went through the same codec; nothing was chosen on these. 'released' is the published network: by itself,"
-        " and with the batch statistics of its figures, which give the answer away.",
+        " that went through the same codec; nothing was chosen on these. 'released' is the published network: by"
+        " itself, and with the batch statistics of its figures, which give the answer away.",
         open_set.contenders(),
         lambda request: open_set.data_sets(request.data),
         open_set.made_data_sets,
