@@ -33,7 +33,7 @@ bench: install  ## SUITE=speed, tables, images, ... in full, with its record in 
 	$(BIN)/poleward bench $(SUITE) --out results
 
 bench-quick: install  ## every suite of quality on made data, in two minutes
-	for suite in tables images published generation reranking correction; do $(BIN)/poleward bench $$suite --quick || exit 1; done
+	for suite in tables images published ood generation reranking correction; do $(BIN)/poleward bench $$suite --quick || exit 1; done
 
 install: $(VENV)/installed  ## the package and its tools into .venv
 

@@ -44,7 +44,7 @@ WEIGHTS = "published_cifar10_full_z128.safetensors"
 PROBED, N_PROBED = 8, 3
 """Features and classes of the heads that are asked which scores they allow."""
 
-EPOCHS = 6
+EPOCHS = 4
 """Of an objective with one view of each image; one with more views has fewer, for the same cost."""
 
 
@@ -106,7 +106,7 @@ def epochs_of(objective: str, effort: Effort) -> int:
     """Passes over the data at the same cost for every objective: the more views, the fewer.
 
     >>> epochs_of("cross-entropy", Effort()), epochs_of("sup-con", Effort())
-    (6, 3)
+    (4, 2)
     """
     if effort.epochs is not None:
         return effort.epochs

@@ -10,7 +10,10 @@ from poleward.cli.terminal import say
 
 def bench(
     suite: Annotated[
-        str, typer.Argument(help="Which: tables, images, compression, published, generation, correction, speed.")
+        str,
+        typer.Argument(
+            help="Which: tables, images, ood, compression, published, generation, reranking, correction, speed."
+        ),
     ] = "speed",
     only: Annotated[
         str | None,
