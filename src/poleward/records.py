@@ -160,7 +160,8 @@ class Explanation:
         the score, and those of unobserved cells are 0
     columns : of a table, in the order of the contributions; () for images
     nearest : (n, m) rows, from 0, of the data given to ``fit``: the training samples that the scorer found nearest, the
-        nearest first; m is 0 for a scorer that keeps no training samples
+        nearest first; samples that were added later are counted on from there; m is 0 for a scorer that keeps no
+        training samples
     distances : (n, m) to these, as the scorer measures them
     cosines : (n, k - 1) cos phi_k of each code
     moved : (n, k - 1) the same in standard deviations from their mean over codes of the training samples; the largest

@@ -25,6 +25,7 @@ from poleward.cli.report import report
 from poleward.cli.sample import sample
 from poleward.cli.score import score
 from poleward.cli.serve import serve
+from poleward.cli.update import update
 from poleward.cli.watch import watch
 from poleward.errors import Interrupted, PolewardError
 
@@ -43,6 +44,7 @@ ABOUT_SOURCES: tuple[Callable[..., None], ...] = (
     explore,
     evaluate,
     recalibrate,
+    update,
     figure,
     watch,
 )

@@ -35,6 +35,11 @@ def facts_in_words(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         ("data", f"{source}, {facts['n_samples']} {'images' if facts['kind'] == 'images' else 'rows'}"),
         ("trained / calibrated on", f"{facts['n_trained']} / {facts['n_calibration']}"),
         *([("calibrated anew on", facts["calibrated_on"])] if "calibrated_on" in facts else []),
+        *(
+            [("added since", f"{facts['n_added']}, to {' then '.join(facts['updated_from'])}")]
+            if "n_added" in facts
+            else []
+        ),
         ("objective", f"{settings['objective']} ({settings['parametrisation']}, weight {weight})"),
         ("scorer", str(settings["scorer"])),
         ("latent dimensions", f"{facts['n_latent']}, of which {facts['n_latent_dead']} dead"),

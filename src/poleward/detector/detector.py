@@ -20,6 +20,7 @@ from poleward.detector.model import Model
 from poleward.detector.recalibration import recalibrated
 from poleward.detector.settings import Settings, resolve_device, seed_of
 from poleward.detector.storage import load_model, save_model
+from poleward.detector.updating import updated
 from poleward.records import Correction, Drift, Explanation, Ranking
 
 
@@ -147,6 +148,20 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
     def recalibrate_on(self, batches: Iterable[Any]) -> "Detector":
         """`recalibrate` with samples as `raw` gives them, in as many batches as one likes."""
         self._adopt(recalibrated(self._fitted(), batches, self.settings().alpha))
+        return self
+
+    def update(self, X: Any) -> "Detector":
+        """Add X, confirmed normal samples, to what the scorer compares with; nothing is trained again.
+
+        Errors
+        ------
+        SourceError when none is new to the model.
+        """
+        return self.update_with([self._samples(X)[1]])
+
+    def update_with(self, batches: Iterable[Any]) -> "Detector":
+        """`update` with samples as `raw` gives them, in as many batches as one likes."""
+        self._adopt(updated(self._fitted(), batches))
         return self
 
     def settings(self) -> Settings:

@@ -53,7 +53,9 @@ def explain(model: Model, data: Any) -> Explanation:
     """
     found = list(_evidence(model, data))
     parts = _joined(found, "contributions")
-    trained = split(model.facts["n_samples"], model.settings.calibration_share, model.facts["seed"])[0]
+    n_samples, n_added = model.facts["n_samples"], model.facts.get("n_added", 0)
+    trained = split(n_samples, model.settings.calibration_share, model.facts["seed"])[0]
+    trained = np.concatenate([trained, n_samples + np.arange(n_added)])
     found_cosines, moved = angles(model, _joined(found, "means"))
     return Explanation(
         score=_joined(found, "score"),

@@ -11,6 +11,7 @@ from poleward.data.fingerprint import fingerprints
 from poleward.detector.model import BY_ALPHA, Model
 from poleward.detector.ranker import member
 from poleward.detector.rows import prepared_runs
+from poleward.detector.summary import MOST_KEPT, summary
 from poleward.errors import SourceError
 
 
@@ -46,6 +47,7 @@ def recalibrated(model: Model, batches: Iterable[Any], alpha: float) -> Model:
     SourceError when no other sample is left; SchemaError for samples that are not like those of training.
     """
     scores, prints, n_trained_on = [np.empty(0)], [np.empty(0, np.uint64)], 0
+    reference = [np.empty((0, model.reference.shape[1]))]
     for features in (features for data in batches for features in prepared_runs(model.preparation, data)):
         found = fingerprints(features)
         new = ~member(found, model.ranker.trained_prints)
@@ -53,6 +55,8 @@ def recalibrated(model: Model, batches: Iterable[Any], alpha: float) -> Model:
         if new.any():
             scores.append(model.ranker.scores(features[new], found[new]))
             prints.append(found[new])
+            if model.reference.shape[1]:
+                reference.append(summary(features[new], model.preparation.blocks))
     score = np.concatenate(scores)
     if not len(score):
         raise SourceError(
@@ -64,6 +68,7 @@ def recalibrated(model: Model, batches: Iterable[Any], alpha: float) -> Model:
         model,
         conformal=Conformal(score),
         calibration_prints=np.sort(np.concatenate(prints)),
+        reference=np.concatenate(reference)[:MOST_KEPT],
         facts=model.facts | counted,
     )
     return at_level(calibrated, alpha)

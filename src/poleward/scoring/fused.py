@@ -50,6 +50,12 @@ class Fused(Scorer):
             view.fit(encoded)
         return self
 
+    def extend(self, encoded: Encoded) -> "Fused":
+        """Let every view take further samples in; scales stay."""
+        for view in self.views.values():
+            view.extend(encoded)
+        return self
+
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Mean of the views' scaled scores (n,), about 0 for an ordinary sample."""
         return np.asarray(np.mean(list(self.scores(encoded, trained_on).values()), axis=0))

@@ -46,6 +46,18 @@ class KNearest(Scorer):
         self.index = ExactIndex(self.view(points), self._observed(encoded))
         return self
 
+    def extend(self, encoded: Encoded) -> "KNearest":
+        """Store further points; the view stays as it was learned."""
+        points, old = self.view(getattr(encoded, self.field)), self.index
+        masks = [old.observed, self._observed(encoded)]
+        known = all(mask is None for mask in masks)
+        whole = [
+            np.ones(part.shape, bool) if mask is None else mask
+            for mask, part in zip(masks, (old.points, points), strict=True)
+        ]
+        self.index = ExactIndex(np.concatenate([old.points, points]), None if known else np.concatenate(whole))
+        return self
+
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Mean distances (n,), in prepared or latent units."""
         return np.asarray(self._nearest(encoded, trained_on)[0].mean(axis=1))

@@ -29,6 +29,13 @@ class LocalNearest(KNearest):
         self.own = np.maximum(distances, max(SMALLEST_SHARE * distances.mean(), np.finfo(np.float32).tiny))
         return self
 
+    def extend(self, encoded: Encoded) -> "LocalNearest":
+        """Store further points, and how far each lies from its neighbours; the others' own distances stay."""
+        super().extend(encoded)
+        own, _ = self._nearest(encoded, np.ones(len(encoded), bool))
+        self.own = np.concatenate([self.own, np.maximum(own.mean(axis=1), self.own.min())])
+        return self
+
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Relative distances (n,), in the square root of prepared or latent units."""
         distances, rows = self._nearest(encoded, trained_on)

@@ -22,6 +22,10 @@ class Scorer:
         """Learn from the training samples."""
         return self
 
+    def extend(self, encoded: Encoded) -> "Scorer":
+        """Take further normal samples in, where the scorer keeps samples; one that does not stays as it is."""
+        return self
+
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Scores (n,); ``trained_on`` (n,) marks fitted samples, which must not be their own neighbour."""
         raise NotImplementedError
