@@ -22,8 +22,8 @@ from poleward.benchmark.released import released_rows, released_scores
 from poleward.benchmark.splits import DataSet, Split
 from poleward.classifier.classifier import OpenSetClassifier
 from poleward.classifier.fitting import fit_classifier
+from poleward.classifier.head import head_of
 from poleward.classifier.model import ClassifierModel
-from poleward.classifier.network import head_of
 from poleward.classifier.outlyingness import SCORERS, build_outlyingness
 from poleward.data.digits import load_digits_task
 from poleward.data.labelled import TEST, TRAIN, Labelled, read_cifar, read_fashion_mnist, read_images

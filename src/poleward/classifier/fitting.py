@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from poleward.calibration.conformal import Conformal
 from poleward.classifier.confidence import learned_temperature
+from poleward.classifier.head import head_of
 from poleward.classifier.memory import Memory
 from poleward.classifier.model import ClassifierModel
-from poleward.classifier.network import build_network, head_of, network_input, see_all
+from poleward.classifier.network import build_network, network_input, see_all
 from poleward.classifier.outlyingness import build_outlyingness
 from poleward.classifier.settings import ClassifierSettings
 from poleward.data.fingerprint import data_fingerprint

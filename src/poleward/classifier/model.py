@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from poleward.calibration.conformal import Conformal
 from poleward.classifier.confidence import probabilities
+from poleward.classifier.head import head_of
 from poleward.classifier.memory import Memory
-from poleward.classifier.network import head_of, network_input, see_all
+from poleward.classifier.network import network_input, see_all
 from poleward.classifier.settings import ClassifierSettings
 from poleward.data.fingerprint import fingerprints
 from poleward.data.preparation import Preparation

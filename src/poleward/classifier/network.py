@@ -1,7 +1,6 @@
 """The network of a classifier, untrained, and what it makes of prepared samples, one by one."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -84,17 +83,3 @@ def see_all(
             features.append(found[:count].float().cpu().numpy())
             logits.append(network.objective.logits(found)[:count].cpu().numpy())
     return Outputs(np.concatenate(features), np.concatenate(logits))
-
-
-def head_of(
-    network: LabelledNetwork, features: NDArray[np.float32], device: str
-) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
-    """Logits (n, C), and codes (n, k) where the objective places samples, of features (n, f), chunk by chunk."""
-    dtype = next(network.parameters()).dtype
-    logits, codes = [], []
-    with torch.no_grad():
-        for rows, count in padded_chunks(len(features), CHUNK["table"]):
-            points = torch.as_tensor(features[rows], dtype=dtype, device=device)
-            logits.append(network.objective.logits(points)[:count].cpu().numpy())
-            codes.append(network.objective.codes(points)[:count].cpu().numpy())
-    return np.concatenate(logits), np.concatenate(codes)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from poleward.classifier.head import head_of
 from poleward.errors import SettingError
 from poleward.labelled.network import LabelledNetwork
 from poleward.ood.catalogue import NAMES, WITH_HEAD, build_score
@@ -14,8 +15,8 @@ from poleward.ood.nearest import Nearest
 from poleward.ood.outputs import Head, Outputs, PostHoc
 from poleward.scoring.fused import scale
 
-FUSED, NEAREST = "fused", "knn"
-SCORERS = (FUSED, *NAMES)
+FUSED, NEAREST, NEAREST_CODES = "fused", "knn", "knn-codes"
+SCORERS = (FUSED, NEAREST_CODES, *NAMES)
 
 MOST_FOR_SCALE = 2000
 """Training samples that show how widely the scores of a fusion spread."""
@@ -51,6 +52,28 @@ class Fused(PostHoc):
         return np.asarray(np.mean(scaled, axis=0))
 
 
+class OfCodes(PostHoc):
+    """A score that sees codes, where the objective itself places samples, instead of features."""
+
+    def __init__(self, part: PostHoc, network: LabelledNetwork) -> None:
+        self.part = part
+        self.network = network
+
+    def fit(self, outputs: Outputs) -> "OfCodes":
+        """Fit the score to the codes."""
+        self.part.fit(self._placed(outputs))
+        return self
+
+    def score(self, outputs: Outputs) -> Float64[np.ndarray, " n"]:
+        """(n,) the score's own."""
+        return self.part.score(self._placed(outputs))
+
+    def _placed(self, outputs: Outputs) -> Outputs:
+        device = str(next(self.network.parameters()).device)
+        codes = head_of(self.network, np.asarray(outputs.features), device)[1]
+        return Outputs(codes, outputs.logits, outputs.labels)
+
+
 def build_outlyingness(name: str, network: LabelledNetwork, n_features: int, n_neighbors: int) -> PostHoc:
     """The named score for outputs of the network, not yet fitted.
 
@@ -59,7 +82,9 @@ def build_outlyingness(name: str, network: LabelledNetwork, n_features: int, n_n
     SettingError for a score that needs a linear head where the objective has none.
     """
     if name == FUSED:
-        return Fused([MaxLogit(), Nearest(n_neighbors)])
+        return Fused([MaxLogit(), OfCodes(Nearest(n_neighbors), network)])
+    if name == NEAREST_CODES:
+        return OfCodes(Nearest(n_neighbors), network)
     if name == NEAREST:
         return Nearest(n_neighbors)
     return build_score(name, linear_head(network, n_features, name) if name in WITH_HEAD else None)
@@ -77,6 +102,6 @@ def linear_head(network: LabelledNetwork, n_features: int, wanted_by: str) -> He
     if not gap <= FLATNESS * expected.abs().max():
         raise SettingError(
             f"scorer {wanted_by!r} needs logits that are linear in the features, which those of this objective are not;"
-            " choose fused, knn, max-logit, energy or mahalanobis"
+            " choose fused, knn-codes, knn, max-logit, energy or mahalanobis"
         )
     return Head(weight.cpu().numpy(), bias.cpu().numpy())
