@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from poleward.benchmark import (
+    banks,
     compression,
     correction,
     galleries,
@@ -40,6 +41,8 @@ def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
         "quality": lambda: speed.quality_figures(*((2, 1) if quick else (5, 8))),
         "objective": lambda: speed.objective_figures(turns),
         "neighbors": lambda: speed.neighbor_figures(turns // 3, *((1000, 20_000) if quick else ())),
+        "scale": lambda: banks.scale_figures(turns // 3, *(((2000,),) if quick else ())),
+        "bank": lambda: iter(()) if quick else banks.bank_figures(request.data, request.numbers),
         "memory": lambda: speed.memory_figures(*(((2000, 20_000),) if quick else ())),
     }
     for name, measure in parts.items():
@@ -143,7 +146,9 @@ SUITES: dict[str, Suite] = {
         correction_figures,
         ("tables", "images"),
     ),
-    "speed": Figures("Speed and memory.", speed_figures, ("step", "quality", "objective", "neighbors", "memory")),
+    "speed": Figures(
+        "Speed and memory.", speed_figures, ("step", "quality", "objective", "neighbors", "scale", "bank", "memory")
+    ),
 }
 """Name -> suite; a new one is an entry here."""
 

@@ -172,7 +172,7 @@ class Model:
 
     def warnings(self) -> list[str]:
         """What a user should know before trusting the ranking, in sentences."""
-        said = []
+        said = self.ranker.scorer.notes()
         dead, k = self.facts["n_latent_dead"], self.facts["n_latent"]
         if dead:
             said.append(f"{dead} of {k} latent dimensions are the same for every sample; a smaller n_latent would do")

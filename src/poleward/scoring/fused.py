@@ -89,6 +89,10 @@ class Fused(Scorer):
         found = [view.nearest(encoded, trained_on) for view in self.views.values()]
         return next((near for near in found if near[0].shape[1]), found[0])
 
+    def notes(self) -> list[str]:
+        """What the views say."""
+        return list(dict.fromkeys(note for view in self.views.values() for note in view.notes()))
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Scales, and what every view learned."""
         learned = {f"{name}.{key}": array for name, view in self.views.items() for key, array in view.arrays().items()}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from poleward.artifact.naming import under
 from poleward.records import Encoded
+from poleward.scoring.approximate import APPROXIMATE_FROM, ApproximateIndex, build_index, has_faiss
 from poleward.scoring.neighbors import ExactIndex
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import on_observed, scaled
@@ -43,7 +44,7 @@ class KNearest(Scorer):
         """Store the training samples' points."""
         points = getattr(encoded, self.field)
         self.view.fit(points)
-        self.index = ExactIndex(self.view(points), self._observed(encoded))
+        self.index = build_index(self.view(points), self._observed(encoded))
         return self
 
     def extend(self, encoded: Encoded) -> "KNearest":
@@ -55,7 +56,7 @@ class KNearest(Scorer):
             np.ones(part.shape, bool) if mask is None else mask
             for mask, part in zip(masks, (old.points, points), strict=True)
         ]
-        self.index = ExactIndex(np.concatenate([old.points, points]), None if known else np.concatenate(whole))
+        self.index = build_index(np.concatenate([old.points, points]), None if known else np.concatenate(whole))
         return self
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -108,10 +109,29 @@ class KNearest(Scorer):
         stored: dict[str, NDArray[Any]] = {"points": self.index.points}
         if self.index.observed is not None:
             stored["observed"] = self.index.observed
+        if isinstance(self.index, ApproximateIndex):
+            stored |= {"centroids": self.index.centroids, "probes": np.array([self.index.n_probe, self.index.recall])}
         return stored | {f"view.{name}": array for name, array in self.view.arrays().items()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "KNearest":
-        """Take back what `arrays` gave."""
+        """Take back what `arrays` gave; where faiss is missing, neighbours are looked for among all points."""
         self.view.restore(under("view.", arrays))
-        self.index = ExactIndex(arrays["points"], arrays.get("observed"))
+        if "centroids" in arrays and has_faiss():
+            n_probe, recall = arrays["probes"]
+            index = ApproximateIndex(arrays["points"], arrays["centroids"], int(n_probe))
+            index.recall = float(recall)
+            self.index = index
+        else:
+            self.index = ExactIndex(arrays["points"], arrays.get("observed"))
         return self
+
+    def notes(self) -> list[str]:
+        """How neighbours are found, where that is not exactly, or slowly."""
+        if isinstance(self.index, ApproximateIndex):
+            return [
+                f"neighbours among {len(self.index):,} points are approximate: {self.index.recall:.1%} of the true ones"
+                f" are found in {self.index.n_probe:,} of {len(self.index.centroids):,} lists"
+            ]
+        if len(self.index) >= APPROXIMATE_FROM and self.index.observed is None:
+            return [f"neighbours among {len(self.index):,} points are exact and slow; pip install 'poleward[knn]'"]
+        return []

@@ -40,6 +40,10 @@ class Scorer:
         nearest first; k is 0 for a scorer that keeps no training samples."""
         return np.empty((len(encoded), 0), np.int64), np.empty((len(encoded), 0))
 
+    def notes(self) -> list[str]:
+        """What a user should know of how it scores, in sentences."""
+        return []
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What was learned, for the model folder."""
         return {}
