@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from poleward.detector.detector import Detector
-from poleward.detector.fitting import Run, split
+from poleward.detector.fitting import Run
+from poleward.detector.shares import split
 from poleward.errors import SchemaError
 from poleward.scoring.catalogue import IMAGE_VIEWS, SCORERS
 

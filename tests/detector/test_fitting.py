@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from poleward.data.samples import numbered_columns
 from poleward.detector.detector import Detector
-from poleward.detector.fitting import Run, fit_model, split
+from poleward.detector.fitting import Run, fit_model
 from poleward.detector.settings import Settings
+from poleward.detector.shares import split
 from poleward.errors import Interrupted, ModelError, OutputError, SettingError, SourceError, TrainingCollapsed
 from poleward.training import checkpoint as checkpoint_file
 from poleward.training import collapse

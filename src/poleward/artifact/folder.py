@@ -28,7 +28,7 @@ from safetensors import SafetensorError
 from poleward.errors import ModelError, OutputError
 from poleward.staging import clear_abandoned, exchange, staged
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout; a reader refuses newer ones."""
 
 MANIFEST = "manifest.json"

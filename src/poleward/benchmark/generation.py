@@ -22,8 +22,9 @@ from poleward.data.task import Task
 from poleward.detector.construction import build_autoencoder
 from poleward.detector.detector import Detector
 from poleward.detector.encoding import encode_all
-from poleward.detector.fitting import Samples, cell_spread, fit_model, prepare, training_plan
+from poleward.detector.fitting import cell_spread, fit_model, prepare, training_plan
 from poleward.detector.model import Model
+from poleward.detector.samples import Samples
 from poleward.metrics.ranking import auroc
 from poleward.records import Features
 from poleward.scoring.reconstruction import ReconstructionAndNorm

@@ -4,12 +4,15 @@ import csv
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import torch
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
@@ -158,6 +161,37 @@ def memory_figures(sizes: Sequence[int] = (10_000, 50_000, 200_000), command: st
     yield Figure(name, growth, "at most 1.1", growth.typical <= 1.1)
 
 
+COLUMNS = 30
+STREAMED = (100_000, 500_000, 1_000_000, 5_000_000)
+
+
+def stream_figures(sizes: Sequence[int] = STREAMED) -> Iterator[Figure]:
+    """Peak memory and time of ``poleward fit`` and ``poleward score`` on a parquet file of 30 columns, by its rows.
+
+    One epoch, whose steps grow with the rows, and the scorer input-mixture, whose time a row does not grow with them.
+    """
+    peaks: dict[str, list[float]] = {"fit": [], "score": []}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        rows, model = folder / "rows.parquet", folder / "model"
+        commands = {
+            "fit": ("fit", rows, "--out", model, "--epochs", "1", "--scorer", "input-mixture"),
+            "score": ("score", model, rows, "--out", folder / "ranking.parquet"),
+        }
+        for n in sizes:
+            _write_made_rows(rows, n)
+            for name, words in commands.items():
+                start = time.perf_counter()
+                peaks[name].append(_run(*words))
+                minutes = (time.perf_counter() - start) / 60
+                yield Figure(f"{name}, {n:,} rows x {COLUMNS}, peak MiB", Interval.of(np.array([peaks[name][-1]])))
+                yield Figure(f"{name}, {n:,} rows x {COLUMNS}, minutes", Interval.of(np.array([minutes])))
+    for name, values in peaks.items():
+        growth = Interval.of(np.array([values[-1] / values[0]]))
+        about = f"{name}, peak at {sizes[-1]:,} rows over peak at {sizes[0]:,}"
+        yield Figure(about, growth, "at most 1.25", growth.typical <= 1.25)
+
+
 def _on(stepper: Stepper, images: torch.Tensor) -> Callable[[], None]:
     return lambda: stepper.step(images)
 
@@ -197,6 +231,18 @@ def _write_rows(path: Path, n: int) -> None:
         writer.writerow([f"c{column}" for column in range(20)])
         for _ in range(n):
             writer.writerow(np.round(rng.standard_normal(20), 4))
+
+
+def _write_made_rows(path: Path, n: int, at_once: int = 100_000) -> None:
+    """A parquet file of numbers that lie near a plane of four dimensions, a row group for every 100,000 rows."""
+    rng = np.random.default_rng(0)
+    plane = rng.standard_normal((4, COLUMNS))
+    schema = pa.schema([(f"c{column}", pa.float64()) for column in range(COLUMNS)])
+    with pa.parquet.ParquetWriter(path, schema) as file:
+        for start in range(0, n, at_once):
+            m = min(at_once, n - start)
+            x = rng.standard_normal((m, 4)) @ plane + 0.3 * rng.standard_normal((m, COLUMNS))
+            file.write_table(pa.table(list(np.ascontiguousarray(x.T)), schema=schema))
 
 
 def _run(*words: object) -> float:

@@ -44,6 +44,7 @@ def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
         "scale": lambda: banks.scale_figures(turns // 3, *(((2000,),) if quick else ())),
         "bank": lambda: iter(()) if quick else banks.bank_figures(request.data, request.numbers),
         "memory": lambda: speed.memory_figures(*(((2000, 20_000),) if quick else ())),
+        "stream": lambda: speed.stream_figures(*(((2000, 20_000),) if quick else ())),
     }
     for name, measure in parts.items():
         if not request.only or name in request.only:
@@ -147,7 +148,7 @@ SUITES: dict[str, Suite] = {
         ("tables", "images"),
     ),
     "speed": Figures(
-        "Speed and memory.", speed_figures, ("step", "quality", "objective", "neighbors", "scale", "bank", "memory")
+        "Speed and memory.", speed_figures, ("step", "quality", "objective", "neighbors", "scale", "bank", "memory", "stream")
     ),
 }
 """Name -> suite; a new one is an entry here."""

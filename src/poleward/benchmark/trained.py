@@ -13,11 +13,11 @@ from poleward.data.samples import numbered_columns
 from poleward.detector.construction import circumstances
 from poleward.detector.detector import Detector
 from poleward.detector.fitting import fit_model
-from poleward.detector.fitting import split as kept_apart
 from poleward.detector.model import Model
 from poleward.detector.ranker import member
 from poleward.detector.rows import take
 from poleward.detector.settings import Settings
+from poleward.detector.shares import split as kept_apart
 from poleward.objectives.catalogue import OBJECTIVES
 from poleward.records import Encoded, Features
 from poleward.scoring.catalogue import Circumstances, build_scorer

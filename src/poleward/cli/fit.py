@@ -62,6 +62,9 @@ def fit(
     ] = 0,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a stopped run.")] = False,
+    processes: Annotated[
+        int, typer.Option(help="Train with so many processes on this machine, one for each GPU.", min=1)
+    ] = 1,
     alpha: Annotated[
         float | None, typer.Option(help="Expected share of false alarms.", rich_help_panel=DECIDING)
     ] = None,
@@ -93,9 +96,11 @@ def fit(
 ) -> None:
     """Learn what is normal in SOURCE and write the model to a folder."""
     from poleward.artifact.folder import require_replaceable
-    from poleward.data.source import read_whole
     from poleward.detector.detector import Detector
     from poleward.detector.fitting import Run
+    from poleward.detector.raw import gathered
+    from poleward.processes.joining import joined
+    from poleward.processes.team import leads
     from poleward.training.memory import keep_freed_memory
 
     given: dict[str, Any] = {
@@ -124,20 +129,25 @@ def fit(
     require_replaceable(out)
     require_writable(out)
     opened = options.open(source)
-    with progress("reading") as on_read:
-        batch = read_whole(opened, on_read)
-    report_skipped(opened.skipped)
     keep_freed_memory()
-    with progress("training") as on_step, stop_on_interrupt() as stop:
-        checkpoint = out.with_name(f"{out.name}.checkpoint")
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
+    with joined(processes):
+        with progress("reading") as on_read:
+            raw = gathered(opened, on_read)
+        if not leads():
+            with stop_on_interrupt() as stop:
+                detector.help_fit(raw, Run(checkpoint if resume else None, resume, None, stop))
+            return
+        report_skipped(opened.skipped)
         if resume and not checkpoint.exists():
             warn(f"{checkpoint}: there is no checkpoint to go on from; training starts anew")
-        run = Run(checkpoint, resume, on_step, stop)
-        try:
-            detector.fit_under(batch.data, run, axes="nhwb")
-        except TrainingCollapsed:
-            run.forget()
-            raise
+        with progress("training") as on_step, stop_on_interrupt() as stop:
+            run = Run(checkpoint, resume, on_step, stop)
+            try:
+                detector.fit_raw(raw, run)
+            except TrainingCollapsed:
+                run.forget()
+                raise
     detector.model_.facts |= {
         "source": source.name,
         "selection": str(options.selection()),

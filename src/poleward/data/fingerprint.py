@@ -46,4 +46,4 @@ def data_fingerprint(prints: UInt64[np.ndarray, " n"]) -> str:
     >>> data_fingerprint(np.array([1, 2], dtype="uint64")) == data_fingerprint(np.array([2, 1], dtype="uint64"))
     True
     """
-    return blake2b(np.sort(prints).astype("<u8").tobytes(), digest_size=16).hexdigest()
+    return blake2b(np.sort(prints).astype("<u8", copy=False).data, digest_size=16).hexdigest()

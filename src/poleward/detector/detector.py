@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from poleward.correction.constraints import Constraints
 from poleward.data.samples import Layout
 from poleward.detector.explanation import explain
-from poleward.detector.fitting import Run, fit_model
+from poleward.detector.fitting import Run, fit_model, ready_to_train
 from poleward.detector.forms import like
 from poleward.detector.intake import Intake
 from poleward.detector.model import Model
+from poleward.detector.raw import Held, Raw
 from poleward.detector.recalibration import recalibrated
 from poleward.detector.settings import Settings, resolve_device, seed_of
 from poleward.detector.storage import load_model, save_model
@@ -133,6 +134,27 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
             kind, data = self._samples(X, reset=True, axes=axes)
             self._adopt(fit_model(kind, data, settings, seed, run))
         return self
+
+    def fit_raw(self, raw: Raw, run: Run | None = None) -> "Detector":
+        """`fit_under` with samples that may be more than memory holds, as `gathered` gives them (docs/scaling.md)."""
+        settings, seed = self.settings(), seed_of(self.random_state)
+        with self._refitting():
+            known = self._remembered(raw)
+            self._adopt(fit_model(known.kind, known, settings, seed, run))
+        return self
+
+    def help_fit(self, raw: Raw, run: Run) -> None:
+        """Train together with the process of the same team that fits to the same samples; nothing is kept here."""
+        settings, seed = self.settings(), seed_of(self.random_state)
+        with self._refitting():
+            known = self._remembered(raw)
+            ready_to_train(known.kind, known, settings, seed).train(settings, run)
+
+    def _remembered(self, raw: Raw) -> Raw:
+        if isinstance(raw, Held):
+            return Held(*self._samples(raw.data, reset=True, axes="nhwb"))
+        self._samples(next(iter(raw.pieces())), reset=True, axes="nhwb")
+        return raw
 
     def recalibrate(self, X: Any) -> "Detector":
         """Take p-values and threshold, at alpha, from new samples X that are all normal; nothing is trained again.

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from poleward.data.fingerprint import fingerprints
 from poleward.detector.encoding import CHUNK, encode, padded_chunks
-from poleward.detector.fitting import split
 from poleward.detector.model import Model
 from poleward.detector.ranker import member
 from poleward.detector.rows import prepared_runs
+from poleward.detector.shares import Shares
 from poleward.geometry.hypersphere import cosines
 from poleward.records import Block, Explanation, Features
 from poleward.scoring.shares import on_observed, scaled
@@ -53,9 +53,9 @@ def explain(model: Model, data: Any) -> Explanation:
     """
     found = list(_evidence(model, data))
     parts = _joined(found, "contributions")
-    n_samples, n_added = model.facts["n_samples"], model.facts.get("n_added", 0)
-    trained = split(n_samples, model.settings.calibration_share, model.facts["seed"])[0]
-    trained = np.concatenate([trained, n_samples + np.arange(n_added)])
+    facts = model.facts
+    kept = Shares.of(facts["n_samples"], model.settings.calibration_share, facts["most"], facts["seed"]).reference
+    kept = np.concatenate([kept, facts["n_samples"] + np.arange(facts.get("n_added", 0))])
     found_cosines, moved = angles(model, _joined(found, "means"))
     return Explanation(
         score=_joined(found, "score"),
@@ -63,7 +63,7 @@ def explain(model: Model, data: Any) -> Explanation:
         if model.kind == "table"
         else np.moveaxis(parts.reshape(-1, *model.preparation.shape), 1, -1),
         columns=tuple(block.name for block in model.preparation.blocks) if model.kind == "table" else (),
-        nearest=trained[_joined(found, "nearest")],
+        nearest=kept[_joined(found, "nearest")],
         distances=_joined(found, "distances"),
         cosines=found_cosines,
         moved=moved,

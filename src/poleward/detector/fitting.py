@@ -15,7 +15,7 @@ from poleward.autoencoder.autoencoder import Autoencoder
 from poleward.calibration.conformal import Conformal
 from poleward.calibration.contamination import estimate_share, without_anomalies
 from poleward.data.columns import TablePreparation
-from poleward.data.fingerprint import data_fingerprint, fingerprints
+from poleward.data.fingerprint import data_fingerprint
 from poleward.data.preparation import Preparation
 from poleward.data.scaling import ImagePreparation
 from poleward.detector.construction import build_autoencoder, scorer_for
@@ -24,11 +24,14 @@ from poleward.detector.encoding import DTYPE
 from poleward.detector.island import Island
 from poleward.detector.model import BY_ALPHA, BY_CONTAMINATION, Model
 from poleward.detector.ranker import Ranker
-from poleward.detector.rows import SAMPLES_AT_A_TIME, prepared_runs, require_content, take
+from poleward.detector.raw import Held, Raw
+from poleward.detector.rows import SAMPLES_AT_A_TIME
+from poleward.detector.samples import Samples
 from poleward.detector.settings import Settings, resolve_device
+from poleward.detector.shares import Shares
 from poleward.detector.summary import MOST_KEPT, summary
-from poleward.errors import SourceError
-from poleward.records import Features
+from poleward.errors import SettingError, SourceError
+from poleward.processes import team
 from poleward.scoring.scorer import Scorer
 from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import dead_dimensions, require_living, require_spread
@@ -61,7 +64,7 @@ class Run:
         """The checkpoint of the run that this identity names; an old state is dropped unless it is to be resumed."""
         if self.checkpoint is None:
             return None
-        if not self.resume:
+        if not self.resume and team.leads():
             self.forget()
         return Checkpoint(self.checkpoint, identity)
 
@@ -72,103 +75,110 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Raw samples and how to prepare any of them; a table's are prepared once, images' as they are asked for."""
+class Ready:
+    """All that is decided before training.
 
-    data: Any
-    preparation: Preparation
-    prints: NDArray[np.uint64]
-    prepared: Features | None
+    autoencoder, scorer : as built, untrained
+    limits : see `Model`
+    """
+
+    raw: Raw
+    shares: Shares
+    samples: Samples
+    plan: Plan
+    autoencoder: Autoencoder
+    scorer: Scorer
+    limits: NDArray[np.float64]
 
     @classmethod
-    def of(cls, preparation: Preparation, data: Any) -> "Samples":
-        """Take the fingerprints of all samples."""
-        if preparation.kind == "table":
-            features = preparation.encode(data)
-            require_content(features, before=0)
-            return cls(data, preparation, fingerprints(features), features)
-        prints = [fingerprints(features) for features in prepared_runs(preparation, data)]
-        return cls(data, preparation, np.concatenate(prints), None)
+    def of(cls, raw: Raw, settings: Settings, seed: int) -> "Ready":
+        """Share the samples out, prepare them, and build what is to be trained."""
+        shares = Shares.of(len(raw), settings.calibration_share, raw.most, seed)
+        samples = Samples.of(prepare(raw.kind, raw, shares.reference, settings), raw)
+        variances, limits = cell_spread(samples, shares.reference, seed)
+        autoencoder = build_autoencoder(samples.preparation, settings, variances, seed)
+        plan = training_plan(raw.kind, len(shares.trained), settings, seed)
+        scorer = scorer_for(samples.preparation, settings, autoencoder.objective, seed)
+        return cls(raw, shares, samples, plan, autoencoder, scorer, limits)
 
-    def load(self, rows: NDArray[np.int64]) -> Features:
-        """Prepared samples of the given rows."""
-        return self.preparation.encode(take(self.data, rows)) if self.prepared is None else self.prepared[rows]
+    def train(self, settings: Settings, run: Run) -> dict[str, list[float]]:
+        """Train the autoencoder, alone or as one of a team, and give back the history.
 
-    def loader(self, among: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], Features]:
-        """A function like `load` that counts rows among the given ones."""
-        return lambda rows: self.load(among[rows])
-
-    def scores(self, ranker: Ranker, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Scores of the given rows."""
-        size = SAMPLES_AT_A_TIME[ranker.kind]
-        some = [rows[start : start + size] for start in range(0, len(rows), size)]
-        return np.concatenate([ranker.scores(self.load(part), self.prints[part]) for part in some])
+        Errors
+        ------
+        SettingError when the processes of a team see other data or settings, or are more than a batch has samples.
+        """
+        digest = hashlib.sha256(self.samples.prints.tobytes()).hexdigest()
+        identity = f"{digest} {self.plan.seed} {settings_hash(settings)}"
+        require_team_of_one_mind(identity, min(self.plan.batch_size, len(self.shares.trained)))
+        checkpoint = run.open_checkpoint(identity)
+        load, n = self.samples.loader(self.shares.trained), len(self.shares.trained)
+        with one_thread_for(rows=self.raw.kind == "table"):
+            return train(self.autoencoder, load, n, self.plan, checkpoint, run.on_step, run.stop)
 
 
 def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | None = None) -> Model:
-    """Fit a model to raw samples, an image array (n, height, width, bands) or a table.
+    """Fit a model to raw samples: an image array (n, height, width, bands), a table, or more than memory holds (`Raw`).
 
     Errors
     ------
     SourceError for too few samples or data that cannot be prepared; SettingError for settings that do not fit the data;
     TrainingCollapsed when the result could not rank.
     """
-    run = run or Run()
-    if len(data) < FEWEST_SAMPLES:
-        raise SourceError(f"{len(data)} sample(s) found; a detector needs at least {FEWEST_SAMPLES} to learn from")
-    trained, kept_aside = split(len(data), settings.calibration_share, seed)
-    samples = Samples.of(prepare(kind, data, trained, settings), data)
-    plan = training_plan(kind, len(trained), settings, seed)
-    variances, limits = cell_spread(samples, trained, seed)
-    autoencoder = build_autoencoder(samples.preparation, settings, variances, seed)
-    scorer = scorer_for(samples.preparation, settings, autoencoder.objective, seed)
-    identity = f"{hashlib.sha256(samples.prints.tobytes()).hexdigest()} {seed} {settings_hash(settings)}"
-    checkpoint = run.open_checkpoint(identity)
-    with one_thread_for(rows=kind == "table"):
-        history = train(autoencoder, samples.loader(trained), len(trained), plan, checkpoint, run.on_step, run.stop)
-
-    ranker, means = index(samples, trained, autoencoder.to(DTYPE[kind]), scorer, plan)
-    decision = decide(settings, samples, ranker, trained, kept_aside)
+    ready = ready_to_train(kind, data, settings, seed)
+    history = ready.train(settings, run or Run())
+    shares, samples = ready.shares, ready.samples
+    ranker, means = index(samples, shares.reference, ready.autoencoder.to(DTYPE[kind]), ready.scorer, ready.plan)
+    decision = decide(settings, samples, ranker, shares.reference, shares.kept_aside)
     return Model(
         settings=settings,
         preparation=samples.preparation,
         ranker=ranker,
         conformal=decision.conformal,
-        calibration_prints=np.sort(samples.prints[kept_aside]),
-        limits=limits,
-        reference=summary(samples.load(kept_aside[:MOST_KEPT]), samples.preparation.blocks),
-        island=Island.of(autoencoder.place(torch.from_numpy(means)).numpy()),
-        corrector=learned_corrector(samples, ranker, trained, kept_aside, settings, seed)
-        if settings.correction
-        else None,
+        calibration_prints=np.sort(samples.prints[shares.kept_aside]),
+        seen_prints=np.sort(samples.prints[np.setdiff1d(shares.trained, shares.reference, assume_unique=True)]),
+        limits=ready.limits,
+        reference=summary(samples.load(shares.kept_aside[:MOST_KEPT]), samples.preparation.blocks),
+        island=Island.of(ready.autoencoder.place(torch.from_numpy(means)).numpy()),
+        corrector=learned_corrector(ready, ranker, settings, seed) if settings.correction else None,
         threshold=decision.threshold,
         history=history,
         facts={
             "kind": kind,
-            "n_samples": len(data),
-            "n_trained": len(trained),
-            "n_calibration": len(kept_aside),
-            "n_left_out": len(kept_aside) - len(decision.conformal.scores),
+            "n_samples": len(ready.raw),
+            "n_trained": len(shares.trained),
+            "n_kept": len(shares.reference),
+            "most": ready.raw.most,
+            "n_calibration": len(shares.kept_aside),
+            "n_left_out": len(shares.kept_aside) - len(decision.conformal.scores),
             "contamination": decision.contamination,
             "threshold_from": BY_CONTAMINATION if decision.contamination else BY_ALPHA,
-            "n_latent": autoencoder.n_latent,
+            "n_latent": ready.autoencoder.n_latent,
             "n_latent_dead": dead_dimensions(means),
-            "epochs": plan.epochs,
+            "epochs": ready.plan.epochs,
             "seed": seed,
             "data_fingerprint": data_fingerprint(samples.prints),
         },
     )
 
 
-def split(n_samples: int, calibration_share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows kept aside for calibration, at random; at least two and one.
+def ready_to_train(kind: str, data: Any, settings: Settings, seed: int) -> Ready:
+    """Raw samples as for `fit_model`, up to the training; SourceError for too few of them."""
+    raw = data if isinstance(data, Raw) else Held(kind, data)
+    if len(raw) < FEWEST_SAMPLES:
+        raise SourceError(f"{len(raw)} sample(s) found; a detector needs at least {FEWEST_SAMPLES} to learn from")
+    return Ready.of(raw, settings, seed)
 
-    >>> [len(part) for part in split(100, 0.15, seed=0)]
-    [85, 15]
-    """
-    order = np.random.default_rng([seed, n_samples]).permutation(n_samples)
-    n_aside = min(max(1, round(calibration_share * n_samples)), n_samples - 2)
-    return np.sort(order[n_aside:]), np.sort(order[:n_aside])
+
+def require_team_of_one_mind(identity: str, batch_size: int) -> None:
+    """SettingError when another process of the team trains on other data or settings, or one would have no samples."""
+    if batch_size < team.size():
+        raise SettingError(
+            f"{team.size()} processes cannot share batches of {batch_size} samples; start fewer, or give a larger"
+            " batch_size"
+        )
+    if not team.same_everywhere(int(hashlib.sha256(identity.encode()).hexdigest()[:7], 16)):
+        raise SettingError("the processes do not all see the same data and settings; start each with the same ones")
 
 
 @runtime_checkable
@@ -185,13 +195,15 @@ class Preparing(Protocol):
 
 def prepare(kind: str, data: Any, trained: NDArray[np.int64], settings: Preparing) -> Preparation:
     """The preparation that fits the kind of data, learned on the samples to train on."""
+    raw = data if isinstance(data, Raw) else Held(kind, data)
     preparation: Preparation = (
         TablePreparation(settings.types) if kind == "table" else ImagePreparation(settings.stretch, settings.nodata)
     )
     try:
-        return preparation.fit(take(data, trained))
+        return preparation.fit(raw.take(trained))
     except SourceError:
-        preparation.fit(data)  # says the same, with the place of the faulty sample among all
+        if isinstance(raw, Held):
+            preparation.fit(raw.data)  # says the same, with the place of the faulty sample among all
         raise
 
 
@@ -271,18 +283,13 @@ def decide(
     return Decision(conformal, float(np.percentile(scores, 100 * (1 - share))), share)
 
 
-def learned_corrector(
-    samples: Samples,
-    ranker: Ranker,
-    trained: NDArray[np.int64],
-    kept_aside: NDArray[np.int64],
-    settings: Settings,
-    seed: int,
-) -> Learned:
-    """What finds and repairs wrong cells."""
-    if ranker.kind == "table":
-        return learned_from_table(samples.data, seed, settings.types)
-    return learned_from_images(ranker, samples.load, trained, kept_aside)
+def learned_corrector(ready: Ready, ranker: Ranker, settings: Settings, seed: int) -> Learned:
+    """What finds and repairs wrong cells: of a table learned from all its rows, or from those that the scorer keeps."""
+    raw, shares = ready.raw, ready.shares
+    if ranker.kind == "images":
+        return learned_from_images(ranker, ready.samples.load, shares.reference, shares.kept_aside)
+    table = raw.data if isinstance(raw, Held) and len(raw) <= raw.most else raw.take(shares.reference)
+    return learned_from_table(table, seed, settings.types)
 
 
 def settings_hash(settings: Settings) -> str:

@@ -36,6 +36,7 @@ class Model:
     """Everything that fitting learned.
 
     calibration_prints : sorted content fingerprints of the samples kept aside for calibration
+    seen_prints : the same of samples that the network was trained on and the scorer does not keep
     limits : (2, columns or bands) lowest and highest prepared values in training; what is decoded stays between them
     reference : (at most 1,000, columns or twice the bands) `summary` of calibration samples; (0, ...) where a folder of
         an earlier version held none
@@ -50,6 +51,7 @@ class Model:
     ranker: Ranker
     conformal: Conformal
     calibration_prints: NDArray[np.uint64]
+    seen_prints: NDArray[np.uint64]
     limits: NDArray[np.float64]
     island: Island
     reference: NDArray[np.float64]
@@ -62,6 +64,10 @@ class Model:
     def kind(self) -> str:
         """The kind of data, "images" or "table"."""
         return self.ranker.kind
+
+    def was_trained_on(self, prints: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these fingerprints (n,) are of samples that the network was trained on."""
+        return member(prints, self.ranker.trained_prints) | member(prints, self.seen_prints)
 
     def scores(self, data: Any) -> NDArray[np.float64]:
         """Scores (n,) of raw samples, higher is more anomalous."""
@@ -93,7 +99,7 @@ class Model:
         for features in runs:
             prints = fingerprints(features)
             scores.append(self.ranker.scores(features, prints))
-            known.append(member(prints, self.ranker.trained_prints) | member(prints, self.calibration_prints))
+            known.append(self.was_trained_on(prints) | member(prints, self.calibration_prints))
         score = np.concatenate(scores)
         p_values = self.conformal.p_values(score)
         if fdr is None:

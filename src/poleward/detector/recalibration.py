@@ -9,7 +9,6 @@ import numpy as np
 from poleward.calibration.conformal import Conformal
 from poleward.data.fingerprint import fingerprints
 from poleward.detector.model import BY_ALPHA, Model
-from poleward.detector.ranker import member
 from poleward.detector.rows import prepared_runs
 from poleward.detector.summary import MOST_KEPT, summary
 from poleward.errors import SourceError
@@ -50,7 +49,7 @@ def recalibrated(model: Model, batches: Iterable[Any], alpha: float) -> Model:
     reference = [np.empty((0, model.reference.shape[1]))]
     for features in (features for data in batches for features in prepared_runs(model.preparation, data)):
         found = fingerprints(features)
-        new = ~member(found, model.ranker.trained_prints)
+        new = ~model.was_trained_on(found)
         n_trained_on += int((~new).sum())
         if new.any():
             scores.append(model.ranker.scores(features[new], found[new]))

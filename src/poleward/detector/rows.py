@@ -1,6 +1,6 @@
 """Rows of raw samples, an image array (n, height, width, bands) or a table alike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,9 +43,17 @@ def prepared_runs(preparation: Preparation, data: Any) -> Iterator[Features]:
     ------
     SourceError for a sample in which nothing was observed: no score would mean anything.
     """
+    return prepared_pieces(preparation, runs(data, preparation.kind))
+
+
+def prepared_pieces(preparation: Preparation, pieces: Iterable[Any]) -> Iterator[Features]:
+    """`prepared_runs` of what was cut into pieces before; a fault of any but the first says where that piece begins."""
     done = 0
-    for run in runs(data, preparation.kind):
-        features = preparation.encode(run)
+    for piece in pieces:
+        try:
+            features = preparation.encode(piece)
+        except SourceError as error:
+            raise type(error)(f"from sample {done + 1:,} on, {error}" if done else str(error)) from error
         require_content(features, done)
         done += len(features)
         yield features

@@ -21,6 +21,9 @@ LATENT_DIMENSIONS = {"images": 128, "table": 32}
 TRAINING_STEPS = {"images": 200, "table": 2000}
 """The default number of epochs is the one that comes near this many steps, within the bounds below."""
 
+MOST_STEPS = 20_000
+"""Of the default number of epochs, but for the first one: so many samples need not be seen again and again."""
+
 EPOCHS = {"images": (10, 100), "table": (20, 100)}
 
 CHOICES = {
@@ -108,7 +111,7 @@ class Settings:
             return self.epochs
         steps = max(1, round(n_samples / self.batch_size))
         low, high = EPOCHS[kind]
-        return min(max(round(TRAINING_STEPS[kind] / steps), low), high)
+        return min(max(round(TRAINING_STEPS[kind] / steps), low), high, max(1, MOST_STEPS // steps))
 
 
 def require_within_bounds(name: str, value: Any) -> int | float:

@@ -52,6 +52,7 @@ def save_model(folder: Path, detector: "Detector") -> None:
     arrays = {
         "prints.trained": ranker.trained_prints,
         "prints.calibration": model.calibration_prints,
+        "prints.seen": model.seen_prints,
         "calibration.scores": model.conformal.scores,
         "limits": model.limits,
         "reference": model.reference,
@@ -170,6 +171,7 @@ def _model(contents: Folder, settings: Settings, device: str) -> Model:
         ),
         conformal=Conformal(arrays["calibration.scores"]),
         calibration_prints=arrays["prints.calibration"],
+        seen_prints=arrays["prints.seen"],
         limits=arrays["limits"],
         reference=arrays.get("reference", np.empty((0, 0))),
         island=Island(arrays["island.mean"], arrays["island.root"]),

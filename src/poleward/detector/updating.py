@@ -31,7 +31,8 @@ def updated(model: Model, batches: Iterable[Any]) -> Model:
     ------
     SourceError when no sample is new; SchemaError for samples that are not like those of training.
     """
-    known = np.union1d(model.ranker.trained_prints, model.calibration_prints)
+    prints_known = (model.ranker.trained_prints, model.seen_prints, model.calibration_prints)
+    known = np.unique(np.concatenate(prints_known))
     features, prints = unknown(model, batches, known)
     rng = np.random.default_rng([model.facts["seed"], len(prints)])
     aside = np.zeros(len(prints), bool)

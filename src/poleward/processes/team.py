@@ -36,6 +36,11 @@ def working(team: Team) -> Iterator[None]:
         _team = before
 
 
+def size() -> int:
+    """How many processes there are."""
+    return _team.size
+
+
 def alone() -> bool:
     """Whether this process has no others beside it."""
     return _team.size == 1
