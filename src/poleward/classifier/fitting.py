@@ -20,9 +20,10 @@ from poleward.classifier.settings import ClassifierSettings
 from poleward.data.fingerprint import data_fingerprint
 from poleward.data.sketch import sketches
 from poleward.detector.encoding import DTYPE
-from poleward.detector.fitting import Run, Samples, prepare
+from poleward.detector.fitting import Run, prepare
 from poleward.detector.model import BY_ALPHA
 from poleward.detector.rows import SAMPLES_AT_A_TIME
+from poleward.detector.samples import Samples
 from poleward.detector.settings import resolve_device
 from poleward.errors import SourceError
 from poleward.labelled.network import LabelledNetwork
