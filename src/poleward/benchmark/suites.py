@@ -148,7 +148,9 @@ SUITES: dict[str, Suite] = {
         ("tables", "images"),
     ),
     "speed": Figures(
-        "Speed and memory.", speed_figures, ("step", "quality", "objective", "neighbors", "scale", "bank", "memory", "stream")
+        "Speed and memory.",
+        speed_figures,
+        ("step", "quality", "objective", "neighbors", "scale", "bank", "memory", "stream"),
     ),
 }
 """Name -> suite; a new one is an entry here."""
