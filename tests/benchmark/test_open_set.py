@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from poleward.benchmark import open_set
+from poleward.benchmark.class_splits import ClassSplit, made_data_sets
 from poleward.benchmark.contenders import Effort
-from poleward.benchmark.open_set import ClassSplit, contenders, data_sets, made_data_sets, scores_of, with_classes
+from poleward.benchmark.open_set import Trainings, contenders, places_codes, scores_of
 from poleward.benchmark.published import MODES, PURE
 from poleward.benchmark.released import means, released_rows
-from poleward.benchmark.splits import Split, chosen
-from poleward.errors import SettingError
+from poleward.classifier.model import ClassifierModel
+from poleward.data.labelled import Labelled
 from poleward.networks.residual import ResidualEncoder
 
 
@@ -17,30 +20,66 @@ def split():
     return made_data_sets()[0].split(0)
 
 
-def test_classes_that_are_left_out_are_not_trained_on_and_are_the_anomalies(split):
-    assert set(np.unique(split.labels)) == {0, 1, 2, 4, 5, 6, 7, 9}
-    assert set(split.test_labels[split.is_anomaly]) == {-1}
-    assert not set(split.test_labels[~split.is_anomaly]) & {3, 8}
+@pytest.fixture(scope="module")
+def fittings():
+    return []
 
 
-def test_one_training_serves_every_score_and_every_set_it_is_ranked_against(split, monkeypatch):
-    trainings = []
+@pytest.fixture(scope="module")
+def contender(fittings):
+    """Islands, of which every fitting is counted."""
     fitted = open_set.fit_classifier
-    monkeypatch.setattr(open_set, "fit_classifier", lambda *said: trainings.append(said) or fitted(*said))
-    one = next(contender for contender in contenders() if contender.name == "cross-entropy")
-    found = one.scores(split, Effort(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(open_set, "fit_classifier", lambda *said: fittings.append(said) or fitted(*said))
+        yield next(one for one in contenders() if one.name == "islands")
+
+
+def test_one_training_serves_every_score_and_every_set_it_is_ranked_against(split, contender, fittings):
+    found = contender.scores(split, Effort(1))
     other = ClassSplit.of(
         "g",
         "noise",
         0,
-        open_set.Labelled(split.train, split.labels),
-        open_set.Labelled(split.test[:20], split.test_labels[:20]),
+        Labelled(split.train, split.labels),
+        Labelled(split.test[:20], split.test_labels[:20]),
         split.test[::-1][:9],
     )
-    one.scores(other, Effort(1))
-    accuracy = one.also(split, Effort(1))["accuracy"]
-    assert set(found) == set(one.rows) and all(len(scores) == len(split.test) for scores in found.values())
-    assert 0 <= accuracy <= 1 and len(trainings) == 1
+    contender.scores(other, Effort(1))
+    further = contender.also(split, Effort(1))
+    assert set(found) == set(contender.rows) and all(len(scores) == len(split.test) for scores in found.values())
+    assert 0 <= further["accuracy"] <= 1 and further["training_minutes"] > 0 and len(fittings) == 1
+
+
+def test_scores_are_in_the_order_of_the_samples_whatever_else_is_ranked(split, contender):
+    order = np.random.default_rng(0).permutation(len(split.test))
+    shuffled = replace(split, test=split.test[order], is_anomaly=split.is_anomaly[order])
+    one, other = contender.scores(split, Effort(1)), contender.scores(shuffled, Effort(1))
+    for row, scores in one.items():
+        np.testing.assert_array_equal(scores[order], other[row], err_msg=row)
+
+
+def test_trainings_on_other_classes_are_let_go(split, monkeypatch):
+    monkeypatch.setattr(open_set, "fit_classifier", lambda *said: ClassifierModel.__new__(ClassifierModel))
+    trainings, fewer = Trainings(), replace(split, train=split.train[:-9], labels=split.labels[:-9])
+    first = trainings.of("islands", split, Effort(1))
+    assert trainings.of("islands", split, Effort(1)) is first
+    assert trainings.of("godin", split, Effort(1)) is not first and len(trainings.held) == 2
+    trainings.of("islands", fewer, Effort(1))
+    assert len(trainings.held) == 1
+
+
+def test_the_published_score_is_the_mean_distance_to_three_codes_as_they_are(split, contender):
+    trained = contender.scores.args[1].of("islands", split, Effort(1))
+    known = trained.model.codes(split.train)[trained.model.memory.trained]
+    distances = np.linalg.norm(trained.model.codes(split.test)[:, None] - known, axis=2)
+    expected = np.sort(distances, axis=1)[:, :3].mean(axis=1)
+    np.testing.assert_allclose(contender.scores(split, Effort(1))["islands+3nn-codes"], expected, rtol=1e-4)
+
+
+def test_only_objectives_with_a_space_of_their_own_have_rows_of_codes():
+    assert places_codes("cider") and not places_codes("cross-entropy")
+    assert "knn-codes" in scores_of("cider") and "knn-codes" not in scores_of("cross-entropy")
+    assert all("odin" in scores_of(name) for name in ("cider", "cross-entropy"))
 
 
 def test_scores_that_need_a_linear_head_are_left_out_where_there_is_none():
@@ -49,18 +88,6 @@ def test_scores_that_need_a_linear_head_are_left_out_where_there_is_none():
 
 def test_the_default_is_a_row_by_that_name():
     assert sum("default" in one.rows for one in contenders()) == 1
-
-
-def test_a_split_without_classes_is_refused(split):
-    with pytest.raises(SettingError, match="plain has no classes"):
-        with_classes(Split("g", "plain", 0, split.train, split.test, split.is_anomaly))
-
-
-def test_near_and_far_sets_are_usual_and_what_is_chosen_on_is_not(tmp_path):
-    there = data_sets(tmp_path)
-    assert [one.data for one in chosen(there, [])] == ["tin_nonoverlap", "textures", "fashion_mnist", "galaxies"]
-    assert [one.data for one in chosen(there, ["far"])] == ["textures", "fashion_mnist", "galaxies"]
-    assert len(chosen(there, ["dev"])) == 4 and len(chosen(there, ["rotations"])) == 10
 
 
 def test_released_rows_that_read_labels_stand_apart():

@@ -1,45 +1,42 @@
 """Classifiers that should know what they do not know: every class objective under every score, on the same training.
 
-CIFAR-10 against sets of other images through the same codec, near and far; two classes of it left out, to choose on;
-and Fashion-MNIST with two neighbouring classes left out, all ten rotations. A network is trained once for an objective,
-a seed and a set of classes, whatever it is ranked against.
+A network is trained once for an objective, a seed and a set of classes, whatever it is ranked against.
 """
 
-from collections.abc import Callable, Sequence
+import hashlib
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from poleward.benchmark.class_splits import ClassSplit, with_classes
 from poleward.benchmark.comparison import DEFAULT
 from poleward.benchmark.contenders import Contender, Effort, Scores
 from poleward.benchmark.published import PURE
 from poleward.benchmark.released import released_rows, released_scores
-from poleward.benchmark.splits import DataSet, Split
+from poleward.benchmark.splits import Split
 from poleward.classifier.classifier import OpenSetClassifier
 from poleward.classifier.fitting import fit_classifier
 from poleward.classifier.head import head_of
 from poleward.classifier.model import ClassifierModel
-from poleward.classifier.outlyingness import SCORERS, build_outlyingness
-from poleward.data.digits import load_digits_task
-from poleward.data.labelled import TEST, TRAIN, Labelled, read_cifar, read_fashion_mnist, read_images
+from poleward.classifier.network import network_input
+from poleward.classifier.outlyingness import NEAREST_CODES, SCORERS, build_outlyingness
+from poleward.detector.rows import prepared_runs
 from poleward.errors import SettingError
 from poleward.labelled.network import LabelledNetwork
 from poleward.objectives.classes.catalogue import CLASS_OBJECTIVES, build_class_objective
+from poleward.objectives.classes.objective import ClassObjective
+from poleward.ood.odin import ODIN
 from poleward.ood.outputs import Outputs
-
-NEAR, FAR, DEV, ROTATIONS = "near", "far", "dev", "rotations"
-AGAINST = {"tin_nonoverlap": NEAR, "textures": FAR, "fashion_mnist": FAR, "galaxies": FAR}
-"""Sets below ``ood32`` that CIFAR-10 is ranked against."""
-
-LEFT_OUT = ((2, 9), (0, 5), (3, 8), (1, 6))
-"""Pairs of CIFAR-10's classes that are left out to choose on."""
-
-WEIGHTS = "published_cifar10_full_z128.safetensors"
+from poleward.records import Encoded
+from poleward.scoring.knn import KNearest
+from poleward.scoring.views import Plain
 
 PROBED, N_PROBED = 8, 3
 """Features and classes of the heads that are asked which scores they allow."""
@@ -47,59 +44,91 @@ PROBED, N_PROBED = 8, 3
 EPOCHS = 4
 """Of an objective with one view of each image; one with more views has fewer, for the same cost."""
 
+INPUT_SCORE = "odin"
+"""The score that needs the network itself."""
 
-@dataclass(frozen=True)
-class ClassSplit(Split):
-    """A split whose training samples, and the normal ones among those to rank, have classes.
+PUBLISHED_SCORE = "3nn-codes"
+"""The published score, distances to 3 neighbours, of the codes of an objective that places any, as they are."""
 
-    labels : (n,) class names of the training samples
-    test_labels : (m,) of those to rank; of anomalies they mean nothing
-    weights : file of a network that was trained on just these samples, if there is one
+ACCURACY, MINUTES = "accuracy", "training_minutes"
+
+
+@dataclass
+class Trained:
+    """A fitted classifier, what its fitting cost, and what it said of images that it was shown.
+
+    minutes : CPU minutes of the process
+    said : digest of some images -> score by name, and predicted classes
     """
 
-    labels: NDArray[Any] = field(default_factory=lambda: np.empty(0))
-    test_labels: NDArray[Any] = field(default_factory=lambda: np.empty(0))
-    weights: Path | None = None
+    objective: str
+    model: ClassifierModel
+    minutes: float
+    said: dict[str, tuple[dict[str, Scores], NDArray[Any]]] = field(default_factory=dict)
 
-    @classmethod
-    def of(
-        cls,
-        group: str,
-        data: str,
-        seed: int,
-        train: Labelled,
-        normal: Labelled,
-        others: NDArray[Any],
-        weights: Path | None = None,
-    ) -> "ClassSplit":
-        """Train on one set, rank another one of the same classes and images of none."""
-        return cls(
-            group,
-            data,
-            seed,
-            train.images,
-            np.concatenate([normal.images, others]),
-            np.repeat([False, True], [len(normal.images), len(others)]),
-            train.labels,
-            np.concatenate([normal.labels, np.full(len(others), -1)]),
-            weights,
-        )
+    def judged(self, images: NDArray[Any]) -> tuple[dict[str, Scores], NDArray[Any]]:
+        """Scores by name and predicted classes; the same images are looked at once."""
+        key = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+        if key not in self.said:
+            seen = self.model.seen(images)
+            found = dict(self._scores(seen))
+            found[INPUT_SCORE] = self._odin(images)
+            self.said[key] = found, self.model.classes[seen.predicted]
+        return self.said[key]
+
+    def _scores(self, seen: Outputs) -> Iterator[tuple[str, Scores]]:
+        known, model = self._known(), self.model
+        for name in feature_scores(self.objective):
+            score = build_outlyingness(name, model.network, known.features.shape[1], model.settings.n_neighbors)
+            yield name, score.fit(known).score(seen)
+        if places_codes(self.objective):
+            codes, new = (Encoded(means=head_of(model.network, one.features, model.device)[1]) for one in (known, seen))
+            yield PUBLISHED_SCORE, KNearest("means", Plain()).fit(codes).score(new, np.zeros(len(seen), bool))
+
+    def _known(self) -> Outputs:
+        memory = self.model.memory
+        logits = head_of(self.model.network, memory.features, self.model.device)[0]
+        return Outputs(memory.features, logits, memory.labels).take(memory.trained)
+
+    def _odin(self, images: NDArray[Any]) -> Scores:
+        score = ODIN(Whole(self.model.network).eval())
+        runs = prepared_runs(self.model.preparation, images)
+        inputs = (network_input(features, self.model.preparation.has_missing).values for features in runs)
+        return np.concatenate([score.score(torch.as_tensor(one).to(self.model.device)) for one in inputs])
+
+
+class Whole(nn.Module):
+    """Inputs -> logits of a network with its objective's head."""
+
+    def __init__(self, network: LabelledNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(b, *shape) -> (b, classes)."""
+        return self.network.objective.logits(self.network(x))
 
 
 class Trainings:
-    """Fitted networks by what they were trained on: none is trained twice in one run."""
+    """Fitted classifiers by what they were trained on: none is trained twice, and those of other classes are let go."""
 
     def __init__(self) -> None:
-        self.models: dict[tuple[Any, ...], ClassifierModel] = {}
+        self.held: dict[tuple[str, int, int], Trained] = {}
+        self.on: tuple[int, ...] = ()
 
-    def model(self, objective: str, split: ClassSplit, effort: Effort) -> ClassifierModel:
-        """The network of an objective, trained on the split's training samples."""
+    def of(self, objective: str, split: ClassSplit, effort: Effort) -> Trained:
+        """The classifier of an objective, trained on the split's training samples."""
+        classes, numbers = np.unique(split.labels, return_inverse=True)
+        on = (len(split.train), *classes.tolist())
+        if on != self.on:
+            self.held, self.on = {}, on
         settings = OpenSetClassifier(objective=objective, epochs=epochs_of(objective, effort)).settings()
-        key = (settings.objective, settings.epochs, split.seed, len(split.train), tuple(np.unique(split.labels)))
-        if key not in self.models:
-            classes, numbers = np.unique(split.labels, return_inverse=True)
-            self.models[key] = fit_classifier("images", split.train, classes, numbers, settings, split.seed)
-        return self.models[key]
+        key = objective, split.seed, settings.epochs or 0
+        if key not in self.held:
+            start = time.process_time()
+            model = fit_classifier("images", split.train, classes, numbers, settings, split.seed)
+            self.held[key] = Trained(objective, model, (time.process_time() - start) / 60)
+        return self.held[key]
 
 
 def epochs_of(objective: str, effort: Effort) -> int:
@@ -112,6 +141,76 @@ def epochs_of(objective: str, effort: Effort) -> int:
         return effort.epochs
     views = CLASS_OBJECTIVES[objective](1, 2).views
     return max(1, EPOCHS // views)
+
+
+def contenders() -> list[Contender]:
+    """One for each class objective, with a row for every score that its head allows, and the released network."""
+    trainings = Trainings()
+    ours = [
+        Contender(
+            objective,
+            tuple(row_name(objective, score) for score in scores_of(objective)),
+            partial(scores, objective, trainings),
+            kinds=frozenset({"images"}),
+            also=partial(further, objective, trainings),
+        )
+        for objective in CLASS_OBJECTIVES
+    ]
+    return [*ours, RELEASED]
+
+
+def row_name(objective: str, score: str) -> str:
+    """The row of an objective under a score; what `OpenSetClassifier` does when nothing is said is the default."""
+    usual = OpenSetClassifier()
+    return DEFAULT if (objective, score) == (usual.objective, usual.scorer) else f"{objective}+{score}"
+
+
+def scores_of(objective: str) -> list[str]:
+    """The scores that an objective's head allows."""
+    return [*feature_scores(objective), *([PUBLISHED_SCORE] if places_codes(objective) else []), INPUT_SCORE]
+
+
+def feature_scores(objective: str) -> list[str]:
+    """Those of what the network makes of an image.
+
+    Some need logits that are linear in the features; where codes are the features, those of codes are there twice.
+    """
+    network = LabelledNetwork(nn.Identity(), build_class_objective(objective, PROBED, N_PROBED))
+    twice = () if places_codes(objective) else (NEAREST_CODES,)
+    return [name for name in SCORERS if name not in twice and _allowed(name, network)]
+
+
+def places_codes(objective: str) -> bool:
+    """Whether an objective shapes a space of its own beside the features."""
+    head = build_class_objective(objective, PROBED, N_PROBED)
+    return type(head).codes is not ClassObjective.codes
+
+
+def _allowed(name: str, network: LabelledNetwork) -> bool:
+    try:
+        build_outlyingness(name, network, PROBED, 1)
+    except SettingError:
+        return False
+    return True
+
+
+def scores(objective: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, Scores]:
+    """Row -> scores of one training."""
+    trained = trainings.of(objective, with_classes(split), effort)
+    found = {kind: trained.judged(split.test[split.is_anomaly == kind])[0] for kind in (False, True)}
+    joined = {name: np.empty(len(split.test)) for name in found[False]}
+    for name, values in joined.items():
+        for kind, of_kind in found.items():
+            values[split.is_anomaly == kind] = of_kind[name]
+    return {row_name(objective, name): values for name, values in joined.items()}
+
+
+def further(objective: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, float]:
+    """Share of the normal samples among those to rank whose class is the one predicted; CPU minutes of training."""
+    classed, normal = with_classes(split), ~split.is_anomaly
+    trained = trainings.of(objective, classed, effort)
+    predicted = trained.judged(split.test[normal])[1]
+    return {ACCURACY: float((predicted == classed.test_labels[normal]).mean()), MINUTES: trained.minutes}
 
 
 def released(split: Split, effort: Effort) -> dict[str, Scores]:
@@ -131,124 +230,3 @@ RELEASED = Contender(
     first_seed_only=True,
     apart=frozenset(row for row in released_rows() if row.endswith(PURE)),
 )
-
-
-def contenders() -> list[Contender]:
-    """One for each class objective, with a row for every score that its head allows, and the released network."""
-    trainings = Trainings()
-    ours = [
-        Contender(
-            objective,
-            tuple(row_name(objective, score) for score in scores_of(objective)),
-            partial(scores, objective, trainings),
-            kinds=frozenset({"images"}),
-            also=partial(accuracy, objective, trainings),
-        )
-        for objective in CLASS_OBJECTIVES
-    ]
-    return [*ours, RELEASED]
-
-
-def row_name(objective: str, score: str) -> str:
-    """The row of an objective under a score; what `OpenSetClassifier` does when nothing is said is the default."""
-    usual = OpenSetClassifier()
-    return DEFAULT if (objective, score) == (usual.objective, usual.scorer) else f"{objective}+{score}"
-
-
-def scores_of(objective: str) -> list[str]:
-    """The scores that an objective's head allows: some need logits that are linear in the features."""
-    network = LabelledNetwork(torch.nn.Identity(), build_class_objective(objective, PROBED, N_PROBED))
-    return [name for name in SCORERS if _allowed(name, network)]
-
-
-def _allowed(name: str, network: LabelledNetwork) -> bool:
-    try:
-        build_outlyingness(name, network, PROBED, 1)
-    except SettingError:
-        return False
-    return True
-
-
-def scores(objective: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, Scores]:
-    """Row -> scores of one training."""
-    model = trainings.model(objective, with_classes(split), effort)
-    seen, memory = model.seen(split.test), model.memory
-    n_features = memory.features.shape[1]
-    logits = head_of(model.network, memory.features, model.device)[0]
-    known = Outputs(memory.features, logits, memory.labels).take(memory.trained)
-    return {
-        row_name(objective, name): build_outlyingness(name, model.network, n_features, model.settings.n_neighbors)
-        .fit(known)
-        .score(seen)
-        for name in scores_of(objective)
-    }
-
-
-def accuracy(objective: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, float]:
-    """Share of the normal samples among those to rank whose class is the one predicted."""
-    classed = with_classes(split)
-    model, normal = trainings.model(objective, classed, effort), ~split.is_anomaly
-    predicted = model.classes[model.seen(split.test[normal]).predicted]
-    return {"accuracy": float((predicted == classed.test_labels[normal]).mean())}
-
-
-def with_classes(split: Split) -> ClassSplit:
-    """The split, if it has classes."""
-    if not isinstance(split, ClassSplit):
-        raise SettingError(f"{split.data} has no classes to learn")
-    return split
-
-
-def data_sets(folder: Path) -> list[DataSet]:
-    """CIFAR-10 against every set, its left-out pairs, and Fashion-MNIST's rotations; none is read yet."""
-    cifar = cache(lambda part: read_cifar(folder / "cifar10", part))
-    fashion = cache(lambda part: read_fashion_mnist(folder / "fashion_mnist", part))
-    weights = folder.parent / "reference" / WEIGHTS
-    return [
-        *(_against(name, cifar, folder / "ood32", weights) for name in AGAINST),
-        *(_left_out("CIFAR-10, two classes left out", f"cifar10-{a}-{b}", DEV, cifar, (a, b)) for a, b in LEFT_OUT),
-        *(
-            _left_out("Fashion-MNIST, two classes left out", f"fashion-{c}", ROTATIONS, fashion, (c, (c + 1) % 10))
-            for c in range(10)
-        ),
-    ]
-
-
-def made_data_sets() -> list[DataSet]:
-    """Digits with two left out, for quick runs without any file."""
-
-    def digits(part: str) -> Labelled:
-        task = load_digits_task(seed=0)
-        rows = slice(0, None, 3) if part == TRAIN else slice(1, None, 9)
-        return Labelled(task.test[rows], np.array(task.kind, np.int64)[rows])
-
-    return [_left_out("digits, two left out", "digits", "", digits, (3, 8), usual=True)]
-
-
-def _against(name: str, cifar: Callable[[str], Labelled], folder: Path, weights: Path) -> DataSet:
-    group = f"CIFAR-10, {AGAINST[name]}"
-
-    def split(seed: int) -> ClassSplit:
-        return ClassSplit.of(
-            group, name, seed, cifar(TRAIN), cifar(TEST), read_images(folder / f"{name}.parquet"), weights
-        )
-
-    return DataSet(group, name, frozenset({name, AGAINST[name]}), split)
-
-
-def _left_out(
-    group: str, name: str, word: str, read: Callable[[str], Labelled], out: Sequence[int], usual: bool = False
-) -> DataSet:
-    def split(seed: int) -> ClassSplit:
-        train, test = (read(part) for part in (TRAIN, TEST))
-        kept, known = (~np.isin(part.labels, out) for part in (train, test))
-        return ClassSplit.of(
-            group,
-            name,
-            seed,
-            Labelled(train.images[kept], train.labels[kept]),
-            Labelled(test.images[known], test.labels[known]),
-            test.images[~known],
-        )
-
-    return DataSet(group, name, frozenset({name, word} - {""}), split, usual=usual)

@@ -7,6 +7,7 @@ import numpy as np
 
 from poleward.benchmark import (
     banks,
+    class_splits,
     compression,
     correction,
     galleries,
@@ -133,8 +134,8 @@ SUITES: dict[str, Suite] = {
         " that went through the same codec; nothing was chosen on these. 'released' is the published network: by"
         " itself, and with the batch statistics of its figures, which give the answer away.",
         open_set.contenders(),
-        lambda request: open_set.data_sets(request.data),
-        open_set.made_data_sets,
+        lambda request: class_splits.data_sets(request.data),
+        class_splits.made_data_sets,
     ),
     "generation": Figures("New images, and the norm model.", generation_figures, (*galleries.PARTS, NORM)),
     "reranking": Figures(
