@@ -121,3 +121,9 @@ def test_the_sphere_of_another_model_stands_beside(poleward, sources, models, he
     said = "".join(Page(text).texts)
     assert Page(text).tags.count("canvas") == 2
     assert {"images", "other", "Angles: images", "Angles: other"} <= set(Page(text).texts), said
+
+
+def test_a_model_beside_that_is_none_is_told_before_anything_is_ranked(poleward, sources, models, here):
+    done = poleward("report", models / "images", sources / "images", "--beside", "nowhere", "--out", "r.html")
+    assert done.code == 2 and "nowhere" in done.err and "ranking" not in done.err
+    assert here() == []

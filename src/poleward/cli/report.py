@@ -57,6 +57,7 @@ def report(
 
     level = asked_level(alpha, alarms)
     detector = Detector.load(model, device)
+    other = None if beside is None else Detector.load(beside, device)
     facts = detector.model_.facts
     options = options.as_trained(facts).named_as_trained(facts, source)
     known = None
@@ -71,20 +72,18 @@ def report(
             wall.add(data, ranking.score)
     report_skipped(opened.skipped)
     shown = contents(detector, gallery, wall, f"{source.name}", level, known)
-    if beside is not None:
+    if beside is not None and other is not None:
         names = told_apart([model, beside])
         shown = replace(shown, points=replace(gallery.points(shown.labels), name=names[0]))
-        shown = replace(shown, beside=points_of(names[1], beside, options.open(source), device))
+        shown = replace(shown, beside=points_of(names[1], other, options.open(source)))
     write_text(out, render(shown))
     say(f"The report lies in {out}")
 
 
-def points_of(name: str, folder: Path, source: "Source", device: str) -> "LatentPoints":
-    """The samples of a source as the model in a folder places them: the same draw of them for any model."""
-    from poleward.detector.detector import Detector
+def points_of(name: str, detector: "Detector", source: "Source") -> "LatentPoints":
+    """The samples of a source as a detector places them: the same draw of them for any detector."""
     from poleward.detector.gallery import Gallery
 
-    detector = Detector.load(folder, device)
     gallery = Gallery(detector.model_, n_worst=0, n_typical=0)
     for batch, ranking in ranked(detector, source, None):
         gallery.add(detector.raw(batch.data), ranking)

@@ -32,8 +32,8 @@ class SourceParts(Datasource):
         """Unknown before it was read."""
         return None
 
-    def get_read_tasks(self, parallelism: int, *limits: Any, **more: Any) -> list[ReadTask]:
-        """One for each part, in their order, whatever parallelism is asked for."""
+    def get_read_tasks(self, parallelism: int, *limits: Any, **more: Any) -> list[Any]:
+        """One `ReadTask` for each part, in their order, whatever parallelism is asked for."""
         return [
             ReadTask(
                 partial(self.read, part),
