@@ -17,6 +17,7 @@ from poleward.benchmark import (
     published,
     reranking,
     restoration,
+    serving,
     speed,
     tables,
 )
@@ -50,6 +51,14 @@ def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
     for name, measure in parts.items():
         if not request.only or name in request.only:
             yield from measure()
+
+
+def serving_figures(request: Request, say: Say) -> Iterator[Figure]:
+    """A server under load, and under requests that are nearly right."""
+    if not request.only or "load" in request.only:
+        yield from serving.load_figures(*((50, 1) if request.quick else (2000, 5)))
+    if not request.only or "malformed" in request.only:
+        yield from serving.malformed_figures(200 if request.quick else 10_000, seed=request.numbers[0])
 
 
 def generation_figures(request: Request, say: Say) -> Iterator[Figure]:
@@ -148,6 +157,7 @@ SUITES: dict[str, Suite] = {
         correction_figures,
         ("tables", "images"),
     ),
+    "serving": Figures("Requests over HTTP.", serving_figures, ("load", "malformed")),
     "speed": Figures(
         "Speed and memory.",
         speed_figures,

@@ -12,7 +12,7 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help="Which: tables, images, ood, compression, published, generation, reranking, correction, speed."
+            help="Which: tables, images, ood, compression, published, generation, reranking, correction, serving, speed."
         ),
     ] = "speed",
     only: Annotated[
