@@ -6,6 +6,7 @@
                            which leaves out the entry "decision": that one may be edited by hand
     weights.safetensors    tensors (absent when there are none)
     arrays.npz             arrays, no pickle (absent when there are none)
+    network.onnx           a network as ONNX (of an exported model only)
 """
 
 import hashlib
@@ -31,9 +32,14 @@ from poleward.staging import clear_abandoned, exchange, staged
 FORMAT = 3
 """Version of the layout; a reader refuses newer ones."""
 
+MODEL, EXPORTED = "model", "exported model"
+"""Kinds of folder that hold a detector."""
+
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 ARRAYS = "arrays.npz"
+GRAPH = "network.onnx"
+FILES = frozenset({WEIGHTS, ARRAYS, GRAPH})
 EDITABLE = "decision"
 """The entry of a manifest that its checksum leaves out; whoever writes it checks what it reads."""
 
@@ -45,6 +51,7 @@ class Folder:
     manifest: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
     arrays: dict[str, NDArray[Any]]
+    graph: bytes = b""
 
 
 def write_folder(
@@ -53,6 +60,7 @@ def write_folder(
     content: Mapping[str, Any],
     tensors: Mapping[str, NDArray[Any]] | None = None,
     arrays: Mapping[str, NDArray[Any]] | None = None,
+    graph: bytes = b"",
 ) -> None:
     """Write the folder beside its place under another name, then rename it into place.
 
@@ -73,7 +81,7 @@ def write_folder(
             advice = "writing failed ({}); nothing was left behind"
             made = place / path.name
             made.mkdir()
-            _fill(made, kind, content, tensors or {}, arrays or {})
+            _fill(made, kind, content, tensors or {}, arrays or {}, graph)
             if path.exists():
                 made.chmod(path.stat().st_mode)
             exchange(made, path)
@@ -81,21 +89,21 @@ def write_folder(
         raise OutputError(f"{path}: {advice.format(error.strerror)}") from error
 
 
-def read_folder(path: Path, kind: str) -> Folder:
+def read_folder(path: Path, *kinds: str) -> Folder:
     """Read a folder and check that every file is the one that was written.
 
     Errors
     ------
     ModelError when the folder is missing, foreign, newer than this program, truncated or changed.
     """
-    manifest = read_manifest(path, kind)
+    manifest = read_manifest(path, *kinds)
     files = {name: _checked_bytes(path / name, stated) for name, stated in manifest["files"].items()}
     try:
         tensors = safetensors.numpy.load(files[WEIGHTS]) if WEIGHTS in files else {}
         arrays = _read_arrays(files[ARRAYS]) if ARRAYS in files else {}
     except (SafetensorError, ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: a file is not in the format that the manifest says ({error})") from error
-    return Folder(manifest, tensors, arrays)
+    return Folder(manifest, tensors, arrays, files.get(GRAPH, b""))
 
 
 def read_manifest(path: Path, *kinds: str) -> dict[str, Any]:
@@ -116,10 +124,8 @@ def read_manifest(path: Path, *kinds: str) -> dict[str, Any]:
         raise ModelError(f"{path}: written in format {written!r}, this version reads format {FORMAT}; {advice}")
     if found not in kinds:
         raise ModelError(f"{path}: holds a {found}, not a {' or '.join(kinds)}")
-    if not names <= {WEIGHTS, ARRAYS}:
-        raise ModelError(
-            f"{path}: the manifest names unexpected files ({', '.join(sorted(names - {WEIGHTS, ARRAYS}))})"
-        )
+    if not names <= FILES:
+        raise ModelError(f"{path}: the manifest names unexpected files ({', '.join(sorted(names - FILES))})")
     if not intact:
         raise ModelError(
             f"{path}: manifest.json was changed after it was written, elsewhere than in its {EDITABLE!r};"
@@ -148,7 +154,7 @@ def remove_folder(path: Path) -> None:
 def _is_ours(folder: Path) -> bool:
     """Whether it has a manifest and nothing beside it but the files that `write_folder` writes."""
     names = {entry.name for entry in folder.iterdir()}
-    return MANIFEST in names and names <= {MANIFEST, WEIGHTS, ARRAYS}
+    return MANIFEST in names and names <= {MANIFEST, *FILES}
 
 
 def _fill(
@@ -157,12 +163,15 @@ def _fill(
     content: Mapping[str, Any],
     tensors: Mapping[str, NDArray[Any]],
     arrays: Mapping[str, NDArray[Any]],
+    graph: bytes,
 ) -> None:
     files: dict[str, dict[str, Any]] = {}
     if tensors:
         files[WEIGHTS] = _write_bytes(folder / WEIGHTS, safetensors.numpy.save(dict(tensors)))
     if arrays:
         files[ARRAYS] = _write_bytes(folder / ARRAYS, _packed(arrays))
+    if graph:
+        files[GRAPH] = _write_bytes(folder / GRAPH, graph)
     manifest = {"format": FORMAT, "kind": kind, **content, "files": files}
     _write_bytes(folder / MANIFEST, json.dumps({**manifest, "sha256": _digest(manifest)}, indent=1).encode())
 

@@ -19,7 +19,7 @@ from poleward.classifier.outlyingness import build_outlyingness
 from poleward.classifier.settings import ClassifierSettings
 from poleward.data.fingerprint import data_fingerprint
 from poleward.data.sketch import sketches
-from poleward.detector.encoding import DTYPE
+from poleward.detector.construction import DTYPE
 from poleward.detector.fitting import Run, prepare
 from poleward.detector.model import BY_ALPHA
 from poleward.detector.rows import SAMPLES_AT_A_TIME

@@ -16,9 +16,10 @@ from poleward.classifier.model import ClassifierModel
 from poleward.classifier.network import build_network
 from poleward.classifier.settings import ClassifierSettings
 from poleward.data.preparation import Preparation, load_preparation
-from poleward.detector.encoding import DTYPE
+from poleward.detector.construction import DTYPE
 from poleward.detector.settings import resolve_device
-from poleward.detector.storage import as_edited, misfits_named, restored_attributes, stored_attributes, versions
+from poleward.detector.storage import stored_attributes, versions
+from poleward.detector.stored import as_edited, misfits_named, restored_attributes
 from poleward.labelled.network import LabelledNetwork
 
 if TYPE_CHECKING:

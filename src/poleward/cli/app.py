@@ -16,6 +16,7 @@ from poleward.cli.demo import demo
 from poleward.cli.evaluate import evaluate
 from poleward.cli.explain import explain
 from poleward.cli.explore import explore
+from poleward.cli.export import export
 from poleward.cli.figure import figure
 from poleward.cli.fit import fit
 from poleward.cli.info import info
@@ -48,7 +49,7 @@ ABOUT_SOURCES: tuple[Callable[..., None], ...] = (
     figure,
     watch,
 )
-ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, correct, serve, info, demo, bench)
+ABOUT_MODELS: tuple[Callable[..., None], ...] = (sample, correct, serve, export, info, demo, bench)
 for command in (*map(with_source_options, ABOUT_SOURCES), *ABOUT_MODELS):
     app.command(name=command.__name__)(command)
 

@@ -12,7 +12,8 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help="Which: tables, images, ood, compression, published, generation, reranking, correction, serving, speed."
+            help="Which: tables, images, ood, compression, published, generation, reranking, correction, serving or"
+            " speed."
         ),
     ] = "speed",
     only: Annotated[

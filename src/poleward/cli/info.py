@@ -14,10 +14,10 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Say what was trained on what."""
-    from poleward.artifact.folder import read_manifest
+    from poleward.artifact.folder import EXPORTED, MODEL, read_manifest
     from poleward.data.preparation import load_preparation
 
-    manifest = read_manifest(model, "model")
+    manifest = read_manifest(model, MODEL, EXPORTED)
     if json:
         say(json_format.dumps(manifest))
         return

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from math import prod
 
+import torch
+
 from poleward.autoencoder.autoencoder import Autoencoder
 from poleward.data.preparation import Preparation
 from poleward.detector.settings import Settings
@@ -10,6 +12,9 @@ from poleward.errors import SettingError
 from poleward.objectives.objective import Objective
 from poleward.scoring.catalogue import Circumstances, build_scorer
 from poleward.scoring.scorer import Scorer
+
+DTYPE = {"images": torch.float32, "table": torch.float64}
+"""Of a trained network: see `encoding`."""
 
 
 def build_autoencoder(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from poleward.correction.constraints import Constraints
 from poleward.data.samples import Layout
-from poleward.detector.explanation import explain
-from poleward.detector.fitting import Run, fit_model, ready_to_train
 from poleward.detector.forms import like
 from poleward.detector.intake import Intake
 from poleward.detector.model import Model
 from poleward.detector.raw import Held, Raw
 from poleward.detector.recalibration import recalibrated
 from poleward.detector.settings import Settings, resolve_device, seed_of
-from poleward.detector.storage import load_model, save_model
+from poleward.detector.stored import load_stored
 from poleward.detector.updating import updated
 from poleward.records import Correction, Drift, Explanation, Ranking
+
+if TYPE_CHECKING:
+    from poleward.detector.fitting import Run
 
 
 class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -122,29 +123,37 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
 
     def fit(self, X: Any, y: Any = None) -> "Detector":
         """Learn what is normal; y is ignored."""
+        from poleward.detector.fitting import Run
+
         return self.fit_under(X, Run())
 
-    def fit_under(self, X: Any, run: Run, axes: str | None = None) -> "Detector":
+    def fit_under(self, X: Any, run: "Run", axes: str | None = None) -> "Detector":
         """`fit`, watched, with a checkpoint, and stoppable between any two steps.
 
         axes : of images, "nhw", "nhwb" or "nbhw"; None to tell them from the shape
         """
+        from poleward.detector.fitting import fit_model
+
         settings, seed = self.settings(), seed_of(self.random_state)
         with self._refitting():
             kind, data = self._samples(X, reset=True, axes=axes)
             self._adopt(fit_model(kind, data, settings, seed, run))
         return self
 
-    def fit_raw(self, raw: Raw, run: Run | None = None) -> "Detector":
+    def fit_raw(self, raw: Raw, run: "Run | None" = None) -> "Detector":
         """`fit_under` with samples that may be more than memory holds, as `gathered` gives them (docs/scaling.md)."""
+        from poleward.detector.fitting import fit_model
+
         settings, seed = self.settings(), seed_of(self.random_state)
         with self._refitting():
             known = self._remembered(raw)
             self._adopt(fit_model(known.kind, known, settings, seed, run))
         return self
 
-    def help_fit(self, raw: Raw, run: Run) -> None:
+    def help_fit(self, raw: Raw, run: "Run") -> None:
         """Train together with the process of the same team that fits to the same samples; nothing is kept here."""
+        from poleward.detector.fitting import ready_to_train
+
         settings, seed = self.settings(), seed_of(self.random_state)
         with self._refitting():
             known = self._remembered(raw)
@@ -233,6 +242,8 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
     def explain(self, X: Any) -> Explanation:
         """Why each sample has its score: contributions of its cells that sum to it, the nearest training samples, and
         the angles of its code that moved; a table's contributions by column, images' in the layout of X."""
+        from poleward.detector.explanation import explain
+
         kind, data = self._samples(X)
         found = explain(self._fitted(), data)
         if kind == "table":
@@ -276,19 +287,22 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
         ------
         OutputError when the folder cannot be written or holds something else.
         """
+        from poleward.detector.storage import save_model
+
         self._fitted()
         place = Path(folder)
         save_model(place.resolve() if place.is_symlink() else place, self)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> "Detector":
-        """Read what `save` wrote, without executing anything of it; a model trained on a GPU loads on a CPU.
+        """Read what `save` or ``poleward export`` wrote, without executing anything of it; a model trained on a GPU
+        loads on a CPU. What was exported needs onnxruntime and no torch.
 
         Errors
         ------
         ModelError when the folder is missing, foreign, newer, truncated or changed.
         """
-        stored = load_model(Path(folder), device)
+        stored = load_stored(Path(folder), device)
         detector = cls(**stored.parameters)
         detector._adopt(stored.model)
         for name, value in stored.attributes.items():
@@ -300,7 +314,7 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
         self.offset_ = (
             -model.threshold
         )  # the one place where the sign turns: scores grow with anomaly, scikit-learn's fall
-        self._n_features_out = model.ranker.autoencoder.n_latent
+        self._n_features_out = model.ranker.network.n_latent
 
     def _fitted(self) -> Model:
         check_is_fitted(self, "model_")

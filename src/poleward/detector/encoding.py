@@ -6,21 +6,22 @@ fixed size, the last one padded: every sample meets the same arithmetic, whateve
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from poleward.autoencoder.autoencoder import Autoencoder
+from poleward.detector.graph import Graph
 from poleward.records import Encoded, Features
-from poleward.training.loop import to_tensors
-from poleward.training.threads import one_thread_for
+
+if TYPE_CHECKING:
+    from poleward.autoencoder.autoencoder import Autoencoder
+
+NETWORK = frozenset({"means", "log_variances", "reconstructions"})
+"""Fields of `Encoded` that a network computes; it is imported only when one is asked for, for graphs need no torch."""
 
 CHUNK = {"images": 32, "table": 512}
 """Samples computed at a time."""
-
-DTYPE = {"images": torch.float32, "table": torch.float64}
 
 
 def padded_chunks(n_samples: int, size: int) -> Iterator[tuple[NDArray[np.int64], int]]:
@@ -33,28 +34,38 @@ def padded_chunks(n_samples: int, size: int) -> Iterator[tuple[NDArray[np.int64]
         yield np.minimum(np.arange(start, start + size), n_samples - 1), min(size, n_samples - start)
 
 
-def encode(model: Autoencoder, features: Features, wanted: frozenset[str], device: str) -> Encoded:
+def encode(model: "Autoencoder | Graph", features: Features, wanted: frozenset[str], device: str) -> Encoded:
     """The wanted fields of `Encoded` for one full chunk of prepared samples."""
     n = len(features)
-    dtype = next(model.parameters()).dtype
     fields: dict[str, NDArray[Any]] = {}
     if "inputs" in wanted:
         fields["inputs"] = features.values.reshape(n, -1)
     if "observed" in wanted and features.observed is not None:
         fields["observed"] = features.observed.reshape(n, -1)
-    if wanted & {"means", "log_variances", "reconstructions"}:
-        with torch.no_grad(), one_thread_for(rows=features.values.ndim == 2):
-            posterior = model.posterior(*to_tensors(features, device, dtype))
-            fields["means"] = posterior.mean.cpu().numpy()
-            fields["log_variances"] = posterior.log_variance.cpu().numpy()
-            if "reconstructions" in wanted:
-                reconstruction = model.reconstruct(model.draw(posterior, None))
-                fields["reconstructions"] = reconstruction.reshape(n, -1).cpu().numpy()
+    if wanted & NETWORK:
+        found = model.fields(features, wanted) if isinstance(model, Graph) else _fields(model, features, wanted, device)
+        fields |= {name: array.reshape(n, -1) for name, array in found.items()}
     return Encoded(**{name: array for name, array in fields.items() if name in wanted})
 
 
+def _fields(
+    model: "Autoencoder", features: Features, wanted: frozenset[str], device: str
+) -> dict[str, NDArray[np.floating[Any]]]:
+    import torch
+
+    from poleward.training.loop import to_tensors
+    from poleward.training.threads import one_thread_for
+
+    with torch.no_grad(), one_thread_for(rows=features.values.ndim == 2):
+        posterior = model.posterior(*to_tensors(features, device, next(model.parameters()).dtype))
+        found = {"means": posterior.mean, "log_variances": posterior.log_variance}
+        if "reconstructions" in wanted:
+            found["reconstructions"] = model.reconstruct(model.draw(posterior, None))
+        return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+
+
 def encode_all(
-    model: Autoencoder,
+    model: "Autoencoder | Graph",
     load: Callable[[NDArray[np.int64]], Features],
     n_samples: int,
     kind: str,

@@ -18,14 +18,13 @@ from poleward.data.columns import TablePreparation
 from poleward.data.fingerprint import data_fingerprint
 from poleward.data.preparation import Preparation
 from poleward.data.scaling import ImagePreparation
-from poleward.detector.construction import build_autoencoder, scorer_for
+from poleward.detector.construction import DTYPE, build_autoencoder, scorer_for
 from poleward.detector.correcting import Learned, learned_from_images, learned_from_table
-from poleward.detector.encoding import DTYPE
 from poleward.detector.island import Island
 from poleward.detector.model import BY_ALPHA, BY_CONTAMINATION, Model
 from poleward.detector.ranker import Ranker
 from poleward.detector.raw import Held, Raw
-from poleward.detector.rows import SAMPLES_AT_A_TIME
+from poleward.detector.rows import FEWEST_SAMPLES, SAMPLES_AT_A_TIME
 from poleward.detector.samples import Samples
 from poleward.detector.settings import Settings, resolve_device
 from poleward.detector.shares import Shares
@@ -37,9 +36,6 @@ from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import dead_dimensions, require_living, require_spread
 from poleward.training.loop import Plan, supports_half_precision, train
 from poleward.training.threads import one_thread_for
-
-FEWEST_SAMPLES = 4
-"""Two to train on, with a neighbour each, and one to calibrate with at the least."""
 
 SAMPLES_FOR_SPREAD = 2000
 """Prepared samples from which the variance and the limits of each band or column are taken."""

@@ -45,7 +45,7 @@ class Gallery:
         self._draw = np.random.default_rng(0)
         self._lots = np.empty(0)
         self._rows = np.empty(0, np.int64)
-        self._codes: NDArray[np.floating[Any]] = np.empty((0, model.ranker.autoencoder.n_latent), np.float32)
+        self._codes: NDArray[np.floating[Any]] = np.empty((0, model.ranker.network.n_latent), np.float32)
 
     @property
     def scores(self) -> NDArray[np.float64]:

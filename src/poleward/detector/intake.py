@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from poleward.data.samples import Layout, arrow_table, numbered_columns
-from poleward.detector.fitting import FEWEST_SAMPLES
+from poleward.detector.rows import FEWEST_SAMPLES
 from poleward.errors import SchemaError
 
 NAMED = {"images": "images", "table": "a table"}

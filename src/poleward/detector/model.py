@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from poleward.calibration.conformal import Conformal
@@ -15,7 +14,6 @@ from poleward.calibration.drift import drift
 from poleward.correction.constraints import Constraints
 from poleward.data.fingerprint import fingerprints
 from poleward.data.preparation import Preparation
-from poleward.detector.correcting import Learned, corrected_images, corrected_table
 from poleward.detector.encoding import CHUNK, padded_chunks
 from poleward.detector.island import Island
 from poleward.detector.ranker import Ranker, member
@@ -24,6 +22,9 @@ from poleward.detector.settings import AUTO, Settings
 from poleward.detector.summary import names, summary
 from poleward.errors import SchemaError, SettingError
 from poleward.records import Correction, Drift, Features, Ranking
+
+if TYPE_CHECKING:
+    from poleward.detector.correcting import Learned
 
 UNCONSTRAINED = Constraints()
 
@@ -55,7 +56,7 @@ class Model:
     limits: NDArray[np.float64]
     island: Island
     reference: NDArray[np.float64]
-    corrector: Learned | None
+    corrector: "Learned | None"
     threshold: float
     history: dict[str, list[float]]
     facts: dict[str, Any]
@@ -127,6 +128,8 @@ class Model:
         SchemaError for samples that are not like those of training; SourceError for one that holds no value at all;
         SettingError for constraints that do not fit the samples, and for a model that was not told to learn correction.
         """
+        from poleward.detector.correcting import corrected_images, corrected_table
+
         if self.corrector is None:
             raise SettingError(
                 "the model has not learned to correct; fit it again with correction=True, or poleward fit --correction"
@@ -156,6 +159,8 @@ class Model:
 
     def decode(self, codes: NDArray[np.floating[Any]]) -> Any:
         """Raw samples expected of codes (n, k), within the limits of the training data."""
+        import torch
+
         autoencoder = self.ranker.autoencoder
         if codes.ndim != 2 or codes.shape[1] != autoencoder.n_latent:
             raise SchemaError(f"codes have shape {codes.shape}; this model's have shape (n, {autoencoder.n_latent})")

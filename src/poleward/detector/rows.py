@@ -11,6 +11,9 @@ from poleward.data.preparation import Preparation
 from poleward.errors import SourceError
 from poleward.records import Features
 
+FEWEST_SAMPLES = 4
+"""Of a fit: two to train on, with a neighbour each, and one to calibrate with at the least."""
+
 SAMPLES_AT_A_TIME = {"images": 512, "table": 4096}
 """Raw samples prepared at a time."""
 

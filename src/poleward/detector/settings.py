@@ -3,17 +3,18 @@
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from sklearn.utils import check_random_state
 
 from poleward.data.scaling import STRETCHES
 from poleward.errors import SettingError
 from poleward.objectives.catalogue import OBJECTIVES, PARAMETRISATIONS, build_objective
-from poleward.objectives.objective import Objective
 from poleward.objectives.schedules import SCHEDULES
 from poleward.scoring.catalogue import SCORERS
+
+if TYPE_CHECKING:
+    from poleward.objectives.objective import Objective
 
 LATENT_DIMENSIONS = {"images": 128, "table": 32}
 """Default n_latent; 128 is the published one for images."""
@@ -95,7 +96,7 @@ class Settings:
     def _keep(self, name: str, value: int | float) -> None:
         object.__setattr__(self, name, value)  # plain Python numbers, which a manifest can hold, for NumPy's
 
-    def build_objective(self) -> Objective:
+    def build_objective(self) -> "Objective":
         """The objective asked for, with its own weight and schedule where none is said."""
         said = {"weight": self.weight, "schedule": self.schedule}
         given = {name: value for name, value in said.items() if value is not None}
@@ -149,6 +150,8 @@ def seed_of(random_state: Any) -> int:
 
 def resolve_device(name: str) -> str:
     """The torch device for a name; "auto" is CUDA where there is one, else the CPU. SettingError for one not here."""
+    import torch
+
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -1,10 +1,7 @@
-"""A fitted detector as a folder, and back: the one file that knows both the folder's format and the detector."""
+"""A fitted detector written as a model folder, and the network that such a folder holds."""
 
-import math
 import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sklearn
 import torch
+from numpy.typing import NDArray
 
-from poleward.artifact.folder import EDITABLE, Folder, read_folder, write_folder
-from poleward.artifact.naming import under
+from poleward.artifact.folder import EDITABLE, MODEL, Folder, write_folder
 from poleward.autoencoder.autoencoder import Autoencoder
-from poleward.calibration.conformal import Conformal
-from poleward.data.preparation import Preparation, load_preparation
-from poleward.detector.construction import build_autoencoder, scorer_for
-from poleward.detector.correcting import Learned
-from poleward.detector.encoding import DTYPE
+from poleward.data.preparation import Preparation
+from poleward.detector.construction import DTYPE, build_autoencoder
 from poleward.detector.intake import Intake
-from poleward.detector.island import Island
-from poleward.detector.model import BY_HAND, Model
-from poleward.detector.ranker import Ranker
-from poleward.detector.recalibration import M, at_level
-from poleward.detector.settings import Settings, is_number, resolve_device
-from poleward.errors import ModelError, SettingError
+from poleward.detector.model import Model
+from poleward.detector.settings import Settings
 
 if TYPE_CHECKING:
     from poleward.detector.detector import Detector
@@ -36,20 +26,23 @@ ATTRIBUTES = ("layout_", "columns_", "named_", "n_features_in_", "feature_names_
 """Fitted attributes of an estimator itself, beside its model."""
 
 
-@dataclass(frozen=True)
-class Stored:
-    """What a folder held: parameters and attributes of the estimator, and its model."""
-
-    parameters: dict[str, Any]
-    attributes: dict[str, Any]
-    model: Model
-
-
 def save_model(folder: Path, detector: "Detector") -> None:
     """Write a fitted detector; OutputError when the place cannot be written or holds something else."""
     model = detector.model_
+    arrays = arrays_to_score(model)
+    if model.corrector is not None:
+        arrays |= {f"corrector.{name}": array for name, array in model.corrector.arrays.items()}
+    weights = {
+        name: tensor.detach().cpu().contiguous().numpy()
+        for name, tensor in model.ranker.autoencoder.state_dict().items()
+    }
+    write_folder(folder, MODEL, manifest_content(detector), tensors=weights, arrays=arrays)
+
+
+def arrays_to_score(model: Model) -> dict[str, NDArray[Any]]:
+    """What scoring and calibration know, by the names under which a folder keeps it."""
     ranker = model.ranker
-    arrays = {
+    return {
         "prints.trained": ranker.trained_prints,
         "prints.calibration": model.calibration_prints,
         "prints.seen": model.seen_prints,
@@ -58,14 +51,7 @@ def save_model(folder: Path, detector: "Detector") -> None:
         "reference": model.reference,
         "island.mean": model.island.mean,
         "island.root": model.island.root,
-    }
-    arrays |= {f"scorer.{name}": array for name, array in ranker.scorer.arrays().items()}
-    if model.corrector is not None:
-        arrays |= {f"corrector.{name}": array for name, array in model.corrector.arrays.items()}
-    weights = {
-        name: tensor.detach().cpu().contiguous().numpy() for name, tensor in ranker.autoencoder.state_dict().items()
-    }
-    write_folder(folder, "model", manifest_content(detector), tensors=weights, arrays=arrays)
+    } | {f"scorer.{name}": array for name, array in ranker.scorer.arrays().items()}
 
 
 def manifest_content(detector: "Detector") -> dict[str, Any]:
@@ -103,86 +89,8 @@ def stored_attributes(estimator: Intake) -> dict[str, Any]:
     return attributes
 
 
-def restored_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo `stored_attributes`."""
-    attributes = dict(stored)
-    if "feature_names_in_" in attributes:
-        attributes["feature_names_in_"] = np.array(attributes["feature_names_in_"], dtype=object)
-    return attributes
-
-
-@contextmanager
-def misfits_named(folder: Path) -> Iterator[None]:
-    """ModelError in one line for what goes wrong when the parts of a folder are put together."""
-    try:
-        yield
-    except SettingError as error:
-        raise ModelError(
-            f"{folder}: the manifest holds a setting that this version does not accept: {error}"
-        ) from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{folder}: its parts do not fit together ({type(error).__name__}: {reason})") from error
-
-
-def load_model(folder: Path, device: str) -> Stored:
-    """Read a fitted detector; ModelError when the folder is missing, foreign, newer, truncated or changed."""
-    contents = read_folder(folder, "model")
-    with misfits_named(folder):
-        settings = Settings(**contents.manifest["settings"])
-        model = as_edited(_model(contents, settings, resolve_device(device)), contents.manifest[EDITABLE])
-        attributes = restored_attributes(contents.manifest["estimator"])
-    return Stored(asdict(model.settings) | {"random_state": model.facts["seed"]}, attributes, model)
-
-
-def as_edited(model: M, decision: Mapping[str, Any]) -> M:
-    """The model with what was changed by hand in its manifest: another threshold, or the threshold of another alpha.
-
-    Errors
-    ------
-    SettingError for values that are not accepted, and for a change of both.
-    """
-    alpha, threshold = decision["alpha"], decision["threshold"]
-    if alpha != model.settings.alpha and threshold != model.threshold:
-        raise SettingError("both alpha and threshold of its decision were changed; change one of them back")
-    if threshold != model.threshold:
-        if not is_number(threshold, whole=False) or not math.isfinite(threshold):
-            raise SettingError(f"threshold = {threshold!r}: accepted is a number")
-        return replace(model, threshold=float(threshold), facts=model.facts | {"threshold_from": BY_HAND})
-    return model if alpha == model.settings.alpha else at_level(model, alpha)
-
-
-def _model(contents: Folder, settings: Settings, device: str) -> Model:
-    manifest, arrays = contents.manifest, contents.arrays
-    preparation = load_preparation(manifest["preparation"])
-    facts = manifest["facts"]
-    autoencoder = _autoencoder(contents, settings, preparation, device)
-    scorer = scorer_for(preparation, settings, autoencoder.objective, facts["seed"])
-    scorer.restore(under("scorer.", arrays))
-    return Model(
-        settings=settings,
-        preparation=preparation,
-        ranker=Ranker(
-            preparation.kind,
-            autoencoder,
-            scorer,
-            arrays["prints.trained"],
-            device,
-        ),
-        conformal=Conformal(arrays["calibration.scores"]),
-        calibration_prints=arrays["prints.calibration"],
-        seen_prints=arrays["prints.seen"],
-        limits=arrays["limits"],
-        reference=arrays.get("reference", np.empty((0, 0))),
-        island=Island(arrays["island.mean"], arrays["island.root"]),
-        corrector=Learned(manifest["corrector"], under("corrector.", arrays)) if settings.correction else None,
-        threshold=float(manifest["calibrated_threshold"]),
-        history=manifest["history"],
-        facts=facts,
-    )
-
-
-def _autoencoder(contents: Folder, settings: Settings, preparation: Preparation, device: str) -> Autoencoder:
+def stored_network(contents: Folder, settings: Settings, preparation: Preparation, device: str) -> Autoencoder:
+    """The network of a model folder, in evaluation mode on its device."""
     n_numeric = sum(block.kind == "numeric" for block in preparation.blocks)
     autoencoder = build_autoencoder(preparation, settings, [1.0] * n_numeric, seed=0)
     autoencoder.to(DTYPE[preparation.kind])
