@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from poleward.correction.quantities import Quantities, apart, slots_of
+from poleward.correction.quantities import Quantities, slots_of
 from poleward.correction.verdict import wrong_if_missing
 
 
@@ -24,7 +24,7 @@ def test_every_number_has_a_slot(ages):
 @pytest.mark.parametrize("kind", [pa.int16(), pa.float32(), pa.string(), pa.large_string()])
 def test_what_is_written_has_the_type_of_the_source(ages, kind):
     column = Quantities.fit("x", pa.chunked_array([pa.array(ages).cast(pa.int16()).cast(kind)]), "numeric")
-    new = column.write(np.array([0]), kind)
+    new = column.write(np.array([0]), np.array([np.nan]), kind)
     assert new.type == kind and float(new[0].as_py()) in ages
 
 
@@ -40,23 +40,7 @@ def test_a_text_among_numbers_is_wrong_and_reads_like_one_of_them():
     column = fitted(["35233"] * 40 + ["35150"] * 60)
     p = np.full((1, column.n_slots), 1 / column.n_slots)
     verdict = column.read(pa.chunked_array([pa.array(["3x233"])])).judge(p, np.array([0]))
-    assert verdict.wrong[0] == 1 and column.write(verdict.choice, pa.string()).to_pylist() == ["35233"]
-
-
-def test_zeros_far_from_all_other_values_are_doubted(ages):
-    values, counts = np.unique(np.where(np.arange(500) < 20, 0, ages).astype(float), return_counts=True)
-    assert apart(values, counts).nonzero()[0].tolist() == [0]
-
-
-def test_a_single_far_value_is_not_doubted():
-    values = np.array([0.0, *range(20, 40)])
-    assert not apart(values, np.array([1] + [9] * 20)).any()
-    assert apart(values, np.array([3] + [9] * 20)).any()
-
-
-def test_a_frequent_value_is_not_doubted(ages):
-    values, counts = np.unique(np.where(np.arange(500) < 250, 0, ages).astype(float), return_counts=True)
-    assert not apart(values, counts).any()
+    assert verdict.wrong[0] == 1 and column.write(verdict.choice, verdict.number, pa.string()).to_pylist() == ["35233"]
 
 
 def test_an_atom_and_its_neighbours_lie_in_different_slots():
@@ -67,14 +51,38 @@ def test_an_atom_and_its_neighbours_lie_in_different_slots():
 def test_dates_are_quantities():
     days = pa.array(np.arange(300).astype("datetime64[D]"))
     column = Quantities.fit("day", pa.chunked_array([days]), "date")
-    assert column.write(np.array([column.n_slots // 2]), pa.date32())[0].as_py() in days.to_pylist()
+    assert column.write(np.array([column.n_slots // 2]), np.array([np.nan]), pa.date32())[0].as_py() in days.to_pylist()
 
 
 def test_a_column_survives_storage(ages):
     column = fitted(ages)
     again = Quantities.restore(pa.int64(), column.to_manifest(), column.to_arrays())
-    assert again.write(np.arange(column.n_slots), pa.int64()) == column.write(np.arange(column.n_slots), pa.int64())
+    slots = np.arange(column.n_slots)
+    one, other = (each.write(slots, np.full(len(slots), np.nan), pa.int64()) for each in (again, column))
+    assert one == other
 
 
 def test_an_empty_cell_is_suspected_less_where_many_are_empty():
     assert wrong_if_missing(0.01, 10) > wrong_if_missing(0.5, 10)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "number", "written"),
+    [
+        (["12.50", "13.25", "11.75"] * 9, pa.string(), 12.5, "12.50"),
+        (["12", "13.25", "11.7"] * 9, pa.string(), 12.5, "12.5"),
+        ([1, 2, 3] * 9, pa.int8(), 2.0, 2),
+        ([0.25, 0.5, 1.0] * 9, pa.float32(), 0.75, 0.75),
+    ],
+)
+def test_a_number_is_written_like_those_of_its_column(values, kind, number, written):
+    column = Quantities.fit("x", pa.chunked_array([pa.array(values, kind)]), "numeric")
+    assert column.write(np.array([0]), np.array([number]), kind).to_pylist() == [written]
+
+
+def test_a_number_in_another_unit_is_brought_back():
+    weights = np.random.default_rng(0).normal(80, 12, 600).round(1)
+    column = fitted(np.where(np.arange(600) % 20 == 0, weights * 1000, weights))
+    read = column.read(pa.chunked_array([pa.array([74_500.0])]))
+    verdict = read.judge(np.broadcast_to(column.share, (1, column.n_slots)), np.array([0]))
+    assert verdict.wrong[0] > 0.9 and verdict.number[0] == 74.5

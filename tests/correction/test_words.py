@@ -37,7 +37,9 @@ def test_a_missing_cell_is_suspected_more_in_a_full_column(column):
 
 
 def test_what_is_written_has_the_type_of_the_source(column):
-    assert column.write(np.array([1]), pa.dictionary(pa.int8(), pa.string())).to_pylist() == ["basel"]
+    assert column.write(np.array([1]), np.array([np.nan]), pa.dictionary(pa.int8(), pa.string())).to_pylist() == [
+        "basel"
+    ]
 
 
 def test_a_column_survives_storage(column):

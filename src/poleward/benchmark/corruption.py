@@ -91,6 +91,29 @@ def holds_numbers(texts: Texts) -> bool:
     return bool(share >= NUMBER_SHARE and len(numbers) > DISTINCT_NUMBERS)
 
 
+def clean_texts(path: Path) -> tuple[tuple[str, ...], Texts]:
+    """Names and texts of a clean table: an npz with an array ``X`` of numbers, or a csv file."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as archive:
+            numbers = archive["X"]
+        texts = np.array([[f"{x:.6g}" for x in row] for row in numbers.tolist()], object)
+        return tuple(f"x{column}" for column in range(texts.shape[1])), texts
+    table = read_table(path)
+    texts = np.array([column.cast(pa.string()).to_pylist() for column in table.columns], object).T
+    texts[texts == None] = ""  # noqa: E711 - elementwise
+    return tuple(table.column_names), texts
+
+
+def clean_pair(path: Path, left_out: Sequence[str], most_rows: int, seed: int) -> Pair:
+    """A clean table beside itself, at most so many rows of it, without some columns."""
+    names, texts = clean_texts(path)
+    columns = [at for at, name in enumerate(names) if name not in left_out]
+    rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:most_rows])
+    kept = texts[np.ix_(rows, columns)]
+    name = path.name.partition(".")[0]
+    return Pair(path.parent.name if name == "train" else name, tuple(names[at] for at in columns), kept.copy(), kept)
+
+
 def read_pair(folder: Path, most_rows: int, seed: int) -> Pair:
     """``dirty.csv`` and ``clean.csv`` of a folder, at most so many rows of them."""
     for name in ("dirty.csv", "clean.csv"):

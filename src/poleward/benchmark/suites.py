@@ -92,6 +92,8 @@ def correction_figures(request: Request, say: Say) -> Iterator[Figure]:
         return
     if not request.only or "tables" in request.only:
         yield from correction.figures(request.data / "dirty_tabular", request.numbers, say)
+    if not request.only or "confirm" in request.only:
+        yield from correction.confirmed(request.data, request.numbers, say)
     if not request.only or "images" in request.only:
         yield from restoration.figures(request.data, request.numbers, say)
 
@@ -155,7 +157,7 @@ SUITES: dict[str, Suite] = {
     "correction": Figures(
         "Wrong cells of tables and wrong pixels of images, found and repaired.",
         correction_figures,
-        ("tables", "images"),
+        ("tables", "confirm", "images"),
     ),
     "serving": Figures("Requests over HTTP.", serving_figures, ("load", "malformed")),
     "speed": Figures(

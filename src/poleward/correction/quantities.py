@@ -1,5 +1,6 @@
 """Columns of numbers and dates: a histogram over frequent values and intervals between quantiles."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,11 +8,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
+from poleward.correction.density import Density, Numbers
+from poleward.correction.faults import FEWEST_CELLS, Faults
 from poleward.correction.spelling import Nearest, nearest
-from poleward.correction.verdict import DIRTY, FARTHEST_VALUE, Verdict, wrong_if_missing
-from poleward.data.columns import Date, Numeric, as_type, is_text, known, readable, trimmed
+from poleward.correction.verdict import DIRTY, FARTHEST_VALUE, TO_BE_NEARER, TO_BE_RIGHT, Verdict, wrong_if_missing
+from poleward.data.columns import (
+    Date,
+    Numeric,
+    as_type,
+    floats,
+    is_text,
+    known,
+    microseconds,
+    numbers,
+    readable,
+    trimmed,
+)
+from poleward.data.scaling import into_dtype
 
 FORMS = {
     "numeric": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$",
@@ -23,22 +38,23 @@ READERS: Mapping[str, type[Numeric] | type[Date]] = {"numeric": Numeric, "date":
 
 MOST_ATOMS = 64
 ATOM_SHARE = 0.005
-FEWEST_CELLS = 3
-"""A value that at least 3 cells and 0.5 % of them hold has a slot of its own."""
+"""A value that at least `FEWEST_CELLS` and 0.5 % of them hold has a slot of its own."""
 
 CELLS_PER_INTERVAL = 50
 MOST_INTERVALS = 32
 FEWEST_INTERVALS = 4
 
-DOUBT = 0.9
-APART, FEW, SEVERAL, CONSTANT = 0.2, 0.1, 10, 0.5
-"""Doubted is a group of fewer than a tenth of the cells, beyond a gap of a fifth of the range of at least 10 others.
-
-But not in a column in which one value holds half of the cells, since nothing but that value is usual there.
-"""
-
 TAIL = 0.01
 """Share of the cells beyond the outermost quantile, on either side."""
+
+FEW_VALUES, NEARLY_ALL = 30, 0.95
+"""A column of numbers is one of few values if at most so many of them make up more than this share of its cells."""
+
+NEVER = 1e-6
+"""Of its share, what remains right of a number that only faults explain."""
+
+SAME_DECIMALS = 0.9
+"""A new number has the decimals that this share of the typical values have."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +62,13 @@ class Quantities:
     """A column of numbers or dates; its slots are the atoms, the intervals, and what lies below and above them.
 
     form : reads and writes the values, and knows their scale
-    atoms : frequent values, rising
+    atoms : frequent values, rising, in that scale
     edges : of the intervals that hold all others, rising
     typical : of every slot, one of the values that the training cells held
+    share : of the training cells that lie in each slot
     spelt : the typical values as the source writes them, for a column of texts
-    dirt : how likely a wrong value lies in each slot
-    doubt : probability that the values of a slot are all wrong
+    density : of the numbers, in their own unit
+    faults : how wrong ones came about
     missing : probability that a missing cell should hold a value
     """
 
@@ -60,9 +77,10 @@ class Quantities:
     atoms: Float64[np.ndarray, " a"]
     edges: Float64[np.ndarray, " e"]
     typical: Float64[np.ndarray, " slots"]
+    share: Float64[np.ndarray, " slots"]
     spelt: tuple[str, ...]
-    dirt: Float64[np.ndarray, " slots"]
-    doubt: Float64[np.ndarray, " slots"]
+    density: Density
+    faults: Faults
     missing: float
 
     kind = "quantities"
@@ -82,32 +100,61 @@ class Quantities:
         middle = middle_values(slots, counts, n_slots)
         spelt = tuple(trimmed(present).take(pa.array(first[middle])).to_pylist()) if is_text(present.type) else ()
         missing = wrong_if_missing(1 - float(known(readable(column)).mean()), n_slots)
-        dirt = wrong_values(slots, values, atoms, edges)
-        doubt = DOUBT * np.isin(np.arange(n_slots), slots[apart(values, counts)])
-        return cls(name, form, atoms, edges, values[middle], spelt, dirt, doubt, missing)
+        share = (np.bincount(slots, counts, n_slots) + 0.5) / (counts.sum() + 0.5 * n_slots)
+        density = Density.of(in_own_unit(form, present))
+        return cls(name, form, atoms, edges, values[middle], share, spelt, density, Faults.of(density), missing)
 
     @property
     def n_slots(self) -> int:
         """How many slots."""
         return len(self.typical)
 
+    @property
+    def caution(self) -> float:
+        """Smallest support for a change: a number of few values is right or wrong, any other near or far."""
+        few = len(self.atoms) <= FEW_VALUES and self.share[: len(self.atoms)].sum() > NEARLY_ALL
+        return TO_BE_RIGHT if few else TO_BE_NEARER
+
     def read(self, column: Any) -> "ReadQuantities":
         """Find the slot of each cell; what is no number is compared with the frequent numbers as text."""
         raw = readable(column)
         cells = understood(raw, self.form.kind)
         fine = known(cells)
-        v = self.form.encode(cells)[:, 0]
+        x, v = in_own_unit(self.form, cells), self.form.encode(cells)[:, 0]
         strange: Any = pc.if_else(pa.array(fine), pa.scalar(None, raw.type), raw).dictionary_encode()
         texts = strange.dictionary.to_pylist() if is_text(raw.type) else []
         codes = strange.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         near = nearest([*texts, ""], self.spelt[: len(self.atoms)])
-        return ReadQuantities(self, np.where(fine, slots_of(v, self.atoms, self.edges), -1), v, codes, near)
+        slot = np.where(fine, self.slot_of(v), -1)
+        return ReadQuantities(self, slot, v, codes, near, Suspicion.of(self, np.where(fine, x, self.density.values[0])))
 
-    def write(self, choice: Int64[np.ndarray, " m"], type: pa.DataType) -> Any:  # noqa: A002
-        """The typical values of slots, in the type of the source."""
+    def slot_of(self, v: Numbers) -> Int64[np.ndarray, " n"]:
+        """The slot of each number in the column's scale."""
+        return slots_of(v, self.atoms, self.edges)
+
+    def write(self, choice: Int64[np.ndarray, " m"], number: Numbers, type: pa.DataType) -> Any:  # noqa: A002
+        """Numbers, and where they are NaN the typical values of slots, in the type of the source."""
+        exact = ~np.isnan(number)
         if self.spelt:
-            return as_type(pa.array(self.spelt, pa.large_string()).take(pa.array(choice)), type)
-        return self.form.decode(self.typical[choice][:, None])
+            texts = np.array(self.spelt, object)[choice]
+            texts[exact] = [self._spelt(x) for x in number[exact].tolist()]
+            return as_type(pa.array(texts, pa.large_string()), type)
+        if isinstance(self.form, Numeric) and not pa.types.is_decimal(type):
+            x = np.where(exact, number, self.form.scale.restore(self.typical[choice]))
+            return as_type(pa.array(into_dtype(x, type.to_pandas_dtype())), type)
+        v = np.where(exact, self.form.scale.prepare(np.nan_to_num(number)), self.typical[choice])
+        return self.form.decode(v[:, None])
+
+    def likely(self, column: Any) -> tuple[Numbers, Numbers]:
+        """P of the cells of some column as numbers of this one by themselves, right ones and all.
+
+        Next to 0 for what is no number.
+        """
+        x = in_own_unit(self.form, understood(readable(column), self.form.kind))
+        fine, tiny = ~np.isnan(x), np.finfo(float).tiny
+        found = Suspicion.of(self, np.where(fine, x, self.density.values[0]))
+        right = found.mass - found.astray - found.doubted - found.scaled.sum(1)
+        return np.where(fine, np.maximum(right, NEVER * found.mass), tiny), np.where(fine, found.mass, tiny)
 
     def to_manifest(self) -> dict[str, Any]:
         """What was learned, as plain values."""
@@ -116,13 +163,8 @@ class Quantities:
 
     def to_arrays(self) -> dict[str, Any]:
         """What was learned, as arrays."""
-        return {
-            "atoms": self.atoms,
-            "edges": self.edges,
-            "typical": self.typical,
-            "dirt": self.dirt,
-            "doubt": self.doubt,
-        }
+        arrays = {"atoms": self.atoms, "edges": self.edges, "typical": self.typical, "share": self.share}
+        return arrays | self.density.to_arrays() | self.faults.to_arrays()
 
     @classmethod
     def restore(
@@ -133,22 +175,65 @@ class Quantities:
     ) -> "Quantities":
         """Rebuild the column."""
         form = READERS[facts["form"]["kind"]].from_manifest(type, facts["form"])
-        learned = {name: arrays[name] for name in ("atoms", "edges", "typical", "dirt", "doubt")}
+        learned: dict[str, Any] = {name: arrays[name] for name in ("atoms", "edges", "typical", "share")}
+        learned |= {"density": Density.restore(arrays), "faults": Faults.restore(arrays)}
         return cls(facts["name"], form, spelt=tuple(facts["spelt"]), missing=facts["missing"], **learned)
+
+    def _spelt(self, number: float) -> str:
+        """A number with as many decimals as most typical values have."""
+        decimals, n = Counter(len(text.partition(".")[2]) for text in self.spelt).most_common(1)[0]
+        return f"{number:.{decimals}f}" if n >= SAME_DECIMALS * len(self.spelt) else f"{number:.12g}"
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """What is to be said of n numbers by themselves.
+
+    mass : P of each
+    astray : share of that which was put anywhere
+    doubted : which stands for something else
+    meant : (n, factors) what was meant if a factor is to blame
+    scaled : (n, factors) P of that and the factor
+    slot : (n, factors) of what was meant
+    """
+
+    mass: Float64[np.ndarray, " n"]
+    astray: Float64[np.ndarray, " n"]
+    doubted: Float64[np.ndarray, " n"]
+    meant: Float64[np.ndarray, "n k"]
+    scaled: Float64[np.ndarray, "n k"]
+    slot: Int64[np.ndarray, "n k"]
+
+    @classmethod
+    def of(cls, column: Quantities, x: Numbers) -> "Suspicion":
+        """Look at numbers in their own unit."""
+        density, faults = column.density, column.faults
+        mass = density.mass(x)
+        meant, scaled = faults.meant(density, x)
+        slot = column.slot_of(column.form.scale.prepare(meant.ravel())).reshape(meant.shape)
+        astray = np.full(len(x), faults.astray * density.anywhere())
+        return cls(mass, astray, faults.doubted(density, x) * mass, meant, scaled, slot)
+
+    def __getitem__(self, rows: Any) -> "Suspicion":
+        return Suspicion(*(array[rows] for array in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class ReadQuantities:
-    """Cells of a column of numbers.
+    r"""Cells of a column of numbers.
 
-    With p the probabilities of the slots given the other cells of the row, eps = `DIRTY` and d the law of wrong
-    numbers, a number in slot s is wrong with probability eps d_s / ((1 - eps) p_s + eps d_s); where the values of a
-    slot lie apart from all others, the doubt in them takes its share of (1 - eps) p_s as well.
+    With r_s the probability of slot s given the other cells of the row, over its share m_s, a number x in slot s has
+
+    wrong: W = eps/2 P(x) + astray + doubted + \sum_k pi_k P(x/k) r_{s(x/k)}
+    right: max(0, P(x) r_s - W')
+
+    where W' is W without the first term and with r = 1, since P counts wrong numbers as well.
 
     slot : (n,) of each cell, -1 for a missing one and for what is no number
     number : (n,) in the column's own scale
     codes : (n,) row of ``near`` for what is no number, -1 for all others
     near : the frequent numbers that such a text reads like
+    alone : what is to be said of each cell by itself
     """
 
     column: Quantities
@@ -156,6 +241,7 @@ class ReadQuantities:
     number: Float64[np.ndarray, " n"]
     codes: Int64[np.ndarray, " n"]
     near: Nearest
+    alone: Suspicion
 
     @property
     def shown(self) -> Int64[np.ndarray, " n"]:
@@ -171,17 +257,31 @@ class ReadQuantities:
         """(n,) the number, within `FARTHEST_VALUE`; 0 where there is none."""
         return np.where(self.slot >= 0, np.clip(self.number, -FARTHEST_VALUE, FARTHEST_VALUE), 0.0)
 
+    @property
+    def strange(self) -> Float64[np.ndarray, " n"]:
+        """(n,) probability that a number is wrong, by itself."""
+        alone = self.alone
+        wrong = alone.astray + alone.doubted + alone.scaled.sum(1)
+        return np.where(self.slot >= 0, np.minimum(1.0, wrong / alone.mass), 0.0)
+
     def judge(self, p: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Verdict:
-        """Weigh each number as it stands against the broad law of wrong ones, for some of the rows."""
-        slot, at = self.slot[rows], np.arange(len(rows))
-        p_own = np.where(slot >= 0, p[at, slot], 0.0)
-        dirt = DIRTY * self.column.dirt[slot]
-        clean = (1 - DIRTY) * p_own
-        doubted = clean * self.column.doubt[slot]
-        wrong = np.where(slot >= 0, (dirt + doubted) / (clean + dirt), 1.0)
+        """Weigh each number as it stands against how a wrong one may have come about, for some of the rows."""
+        slot, at, alone = self.slot[rows], np.arange(len(rows)), self.alone[rows]
+        lift = p / self.column.share
+        scaled = alone.scaled * lift[at[:, None], alone.slot]
+        by_itself = alone.astray + alone.doubted
+        right = np.maximum(alone.mass * lift[at, slot] - by_itself - alone.scaled.sum(1), NEVER * alone.mass)
+        weight = DIRTY / 2 * alone.mass + by_itself + scaled.sum(1)
+        wrong = np.where(slot >= 0, weight / (right + weight), 1.0)
         wrong = np.where((slot < 0) & (self.codes[rows] < 0), self.column.missing, wrong)
         choice = self._meant(p, self.codes[rows])
-        return Verdict(wrong, choice, np.where(p[at, choice] > p_own, wrong, 0.0))
+        number = np.full(len(rows), np.nan)
+        if scaled.shape[1]:
+            best = scaled.argmax(1)
+            to_blame = (slot >= 0) & (scaled[at, best] > weight / 2)
+            number = np.where(to_blame, alone.meant[at, best], np.nan)
+            choice = np.where(to_blame, alone.slot[at, best], choice)
+        return Verdict(wrong, choice, np.where(choice != slot, wrong, 0.0), number)
 
     def _meant(self, p: Float64[np.ndarray, "m k"], codes: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
         """The frequent number that a text reads like; else the value in over half of the cases, or the middle one."""
@@ -192,6 +292,13 @@ class ReadQuantities:
         spelt = np.exp(self.near.log_likelihood[codes]) * np.take_along_axis(p, np.maximum(near, 0), 1)
         misspelt = (codes >= 0) & (spelt.max(1) > 0)
         return np.where(misspelt, near[np.arange(len(near)), spelt.argmax(1)], likely)
+
+
+def in_own_unit(form: Numeric | Date, cells: Any) -> Numbers:
+    """The numbers of a column as they are, seconds of its dates; NaN where missing."""
+    if isinstance(form, Numeric):
+        return numbers(form.name, cells)
+    return floats(microseconds(form.name, cells)) / 1e6
 
 
 def understood(cells: Any, kind: str) -> Any:
@@ -246,34 +353,3 @@ def middle_values(
     rows = [np.flatnonzero(slots == slot) for slot in held]
     middle = np.array([row[np.searchsorted(np.cumsum(counts[row]), counts[row].sum() / 2)] for row in rows])
     return middle[np.maximum(np.searchsorted(held, np.arange(n_slots), side="right") - 1, 0)]
-
-
-def apart(values: Float64[np.ndarray, " u"], counts: Int64[np.ndarray, " u"]) -> Bool[np.ndarray, " u"]:
-    """Tell which rising values lie in a small group far from all others: a missing number as 0, another unit.
-
-    >>> apart(np.array([0.0, *range(20, 40)]), np.full(21, 4)).nonzero()[0].tolist()
-    [0]
-    """
-    far = np.zeros(len(values), bool)
-    for sign in (1, -1) if counts.max() < CONSTANT * counts.sum() else ():
-        v, n = values[::sign] * sign, np.cumsum(counts[::sign])[:-1]
-        below = np.arange(1, len(v))
-        small = (n >= FEWEST_CELLS) & (n < FEW * counts.sum()) & (len(v) - below >= SEVERAL)
-        cuts = np.flatnonzero(small & (np.diff(v) > APART * (v[-1] - v[1:])))
-        beyond = np.arange(len(v)) <= cuts.max(initial=-1)
-        far |= beyond[::sign]
-    return far
-
-
-def wrong_values(
-    slots: Int64[np.ndarray, " u"],
-    values: Float64[np.ndarray, " u"],
-    atoms: Float64[np.ndarray, " a"],
-    edges: Float64[np.ndarray, " e"],
-) -> Float64[np.ndarray, " slots"]:
-    """A wrong number is, in half of the cases, any value of the column, and else any number over its range."""
-    n_slots = len(atoms) + len(edges) + 1
-    alike = np.bincount(slots, minlength=n_slots) / len(values)
-    span = max(values[-1] - values[0], 1.0)
-    width = np.concatenate([np.zeros(len(atoms)), [span / 2], np.diff(edges), [span / 2]])
-    return 0.5 * alike + 0.5 * width / width.sum()

@@ -16,6 +16,7 @@ from poleward.correction.conditional import CHUNK, Conditional, Layout, Shown
 from poleward.correction.constraints import Constraints
 from poleward.correction.knowledge import Given
 from poleward.correction.quantities import FORMS, MOST_INTERVALS, Quantities, ReadQuantities, understood
+from poleward.correction.swaps import Swap, found_swaps
 from poleward.correction.verdict import Verdict
 from poleward.correction.words import ReadWords, Words
 from poleward.data.columns import IGNORE, check_once, is_text, known, listed, natural_kind, readable
@@ -39,9 +40,6 @@ ROUNDS = 6
 SUSPECTED, CLEARED = 0.5, 0.3
 """Probability of being wrong from which a cell is hidden from the others, and below which it is shown again."""
 
-THRESHOLDS = {"words": 0.9, "quantities": 0.5}
-"""Smallest support for a cell to be changed: a text is to be right, a number to be nearer on average."""
-
 NewValues: TypeAlias = tuple[Int64[np.ndarray, " m"], Any]
 """Rows, and the Arrow array of what is to stand there."""
 
@@ -57,16 +55,28 @@ class Beliefs:
     wrong: Float64[np.ndarray, "n d"]
     choice: Int64[np.ndarray, "n d"]
     support: Float64[np.ndarray, "n d"]
+    number: Float64[np.ndarray, "n d"]
+    partner: Int64[np.ndarray, "n d"]
 
     @classmethod
     def blank(cls, n: int, d: int) -> "Beliefs":
         """Nothing is believed yet."""
-        return cls(np.zeros((n, d)), np.zeros((n, d), np.int64), np.zeros((n, d)))
+        nothing = np.zeros((n, d))
+        return cls(nothing, nothing.astype(np.int64), nothing.copy(), nothing + np.nan, nothing.astype(np.int64) - 1)
 
     def put(self, rows: Int64[np.ndarray, " m"], column: int, verdict: Verdict) -> None:
         """Take over what was said of some rows of a column."""
         for name, array in vars(verdict).items():
             getattr(self, name)[rows, column] = array
+        self.partner[rows, column] = -1
+
+    def swap(self, rows: Int64[np.ndarray, " m"], one: int, other: int, p: Float64[np.ndarray, " m"]) -> None:
+        """Take over that two cells of some rows were swapped with probability p."""
+        certain = p > SUSPECTED
+        for column, partner in ((one, other), (other, one)):
+            self.wrong[rows, column] = np.maximum(self.wrong[rows, column], p)
+            self.support[rows[certain], column] = p[certain]
+            self.partner[rows[certain], column] = partner
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,7 @@ class TableCorrector:
 
     columns : those that were learned; the others are left as they are
     schema : of the table it was fitted on
+    swaps : columns that are swapped in some rows
     conditional : p(cell | the other cells of its row)
 
     >>> table = pa.table({"city": ["Bern"] * 30 + ["Basel"] * 30, "code": ["30"] * 30 + ["40"] * 29 + ["4O"]})
@@ -85,6 +96,7 @@ class TableCorrector:
 
     columns: tuple[Column, ...]
     schema: pa.Schema
+    swaps: tuple[Swap, ...]
     conditional: Conditional
 
     @classmethod
@@ -100,20 +112,23 @@ class TableCorrector:
         rng = np.random.default_rng(seed)
         if table.num_rows > FIT_ROWS:
             table = table.take(np.sort(rng.permutation(table.num_rows)[:FIT_ROWS]))
-        most = int(np.clip(MOST_SLOTS // max(1, table.num_columns), 4, MOST_INTERVALS))
-        fitted = [fit_column(name, table[name], (types or {}).get(name), most) for name in table.column_names]
-        columns = tuple(column for column in fitted if column is not None)
+        columns = fit_columns(table, types or {})
+        swaps = found_swaps(columns, table)
+        if swaps:
+            table = without_swapped(table, columns, swaps)
+            columns = fit_columns(table, types or {})
         layout = Layout.of([column.n_slots for column in columns])
-        read = [column.read(table[column.name]) for column in columns]
+        cells = named(table)
+        read = [column.read(cells[column.name]) for column in columns]
         own = stacked([cells.slot for cells in read], table.num_rows)
         if not network or not 2 <= len(columns) <= MOST_COLUMNS:
-            return cls(columns, table.schema, Conditional.of_frequencies(layout, own))
-        return cls(columns, table.schema, Conditional.fit(layout, shown(read, table.num_rows), own, seed))
+            return cls(columns, table.schema, swaps, Conditional.of_frequencies(layout, own))
+        return cls(columns, table.schema, swaps, Conditional.fit(layout, shown(read, table.num_rows), own, seed))
 
     def correct(
         self, table: pa.Table, constraints: Constraints | None = None, threshold: float | None = None
     ) -> tuple[Bool[np.ndarray, "n columns"], Float64[np.ndarray, "n columns"], pa.Table]:
-        """Judge every cell, and repair those whose new value has support enough: ``threshold``, or `THRESHOLDS`.
+        """Judge every cell, and repair those whose new value has support enough: ``threshold``, or its column's.
 
         A row's result depends on no other row, ``max_changes`` apart. A cell whose new value is not better supported
         than the old one stays, and so does a missing one that was not marked wrong.
@@ -132,9 +147,13 @@ class TableCorrector:
         self._check(table)
         constraints = constraints or Constraints()
         constraints.check(table.column_names, (table.num_rows, table.num_columns))
-        places = [table.column_names.index(column.name) for column in self.columns]
+        at = {name: place for place, name in enumerate(table.column_names)}
+        places = [at[column.name] for column in self.columns]
         given = Given.of(constraints, table, places)
-        beliefs = self._believe([column.read(table[column.name]) for column in self.columns], given)
+        cells = named(table)
+        read = [column.read(cells[column.name]) for column in self.columns]
+        swapped = [swap.probability(self.columns, table) for swap in self.swaps]
+        beliefs = self._believe(read, swapped, given)
         probability = np.zeros((table.num_rows, table.num_columns))
         probability[:, places] = np.round(beliefs.wrong, 9)  # digits that no order of summing touches
         wanted = np.zeros(probability.shape)
@@ -147,7 +166,8 @@ class TableCorrector:
     def to_manifest(self) -> dict[str, Any]:
         """What was learned, but for the arrays, as plain JSON values; the types as a base64 Arrow schema message."""
         schema = b64encode(self.schema.serialize().to_pybytes()).decode("ascii")
-        return {"schema": schema, "columns": [column.to_manifest() for column in self.columns]}
+        swaps = [[swap.first, swap.second, swap.share] for swap in self.swaps]
+        return {"schema": schema, "columns": [column.to_manifest() for column in self.columns], "swaps": swaps}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays that were learned."""
@@ -169,30 +189,35 @@ class TableCorrector:
         layout = Layout.of([column.n_slots for column in columns])
         places = sorted({name.split("/")[0] for name in under("network/", arrays)})
         networks = tuple(under(f"network/{place}/", arrays) for place in places)
-        return cls(columns, schema, Conditional(layout, arrays["frequency"], networks, arrays["trust"]))
+        swaps = tuple(Swap(*facts) for facts in manifest["swaps"])
+        return cls(columns, schema, swaps, Conditional(layout, arrays["frequency"], networks, arrays["trust"]))
 
     def _check(self, table: pa.Table) -> None:
-        names = [column.name for column in self.columns]
-        missing = [name for name in names if name not in table.column_names]
+        names, there = [column.name for column in self.columns], set(table.column_names)
+        missing = [name for name in names if name not in there]
         if missing:
             raise SchemaError(f"columns {listed(missing)} are missing; give a table with the columns that were learned")
         check_once(names, table.column_names)
+        types = [dict(zip(schema.names, schema.types, strict=True)) for schema in (table.schema, self.schema)]
         for name in names:
-            now, then = table.schema.field(name).type, self.schema.field(name).type
+            now, then = (held[name] for held in types)
             if now != then:
                 raise SchemaError(f"column {name!r} holds {now}, but held {then} when it was learned; convert it")
 
-    def _believe(self, read: Sequence[Read], given: Given) -> Beliefs:
+    def _believe(self, read: Sequence[Read], swapped: Sequence[Float64[np.ndarray, " n"]], given: Given) -> Beliefs:
         """Judge every row, hide its most suspected cell from the others, and judge it again until nothing changes."""
         n, d = given.trusted.shape
         beliefs, seen = Beliefs.blank(n, d), shown(read, n)
-        hidden = given.wrong.copy()
+        hidden = given.wrong | (stacked([cells.strange for cells in read], n, np.float64) > SUSPECTED) & ~given.trusted
         rows = np.arange(n)
         for _ in range(ROUNDS if self.conditional.networks else 1):
             for start in range(0, len(rows), CHUNK):
                 some = rows[start : start + CHUNK]
                 for column, p in enumerate(self.conditional.probabilities(seen.without(hidden)[some])):
                     beliefs.put(some, column, read[column].judge(p, some))
+                for swap, p in zip(self.swaps, swapped, strict=True):
+                    free = ~given.trusted[some][:, [swap.first, swap.second]].any(1)
+                    beliefs.swap(some, swap.first, swap.second, p[some] * free)
                 beliefs.wrong[some] = given.weighed(beliefs.wrong[some], some)
             now = hide_one_more(beliefs.wrong[rows], hidden[rows], given.wrong[rows])
             changed = (now != hidden[rows]).any(1)
@@ -205,11 +230,21 @@ class TableCorrector:
     ) -> Float64[np.ndarray, "n d"]:
         """Probability that the new value is right, where it is to be put; else 0."""
         certain = np.where(given.wrong | given.proposed, beliefs.wrong, np.where(given.trusted, 0.0, beliefs.support))
+        cells = named(table)
         for place, column in enumerate(self.columns):
-            missing = ~known(readable(table[column.name]))
+            missing = ~known(readable(cells[column.name]))
             certain[missing & ~(given.wrong | given.proposed)[:, place], place] = 0.0
-        least = np.array([THRESHOLDS[column.kind] if threshold is None else threshold for column in self.columns])
+        least = np.array([column.caution if threshold is None else threshold for column in self.columns])
         return np.where(certain >= least, certain, 0.0)
+
+    def _swapped_in(
+        self, table: pa.Table, partner: Int64[np.ndarray, " m"], rows: Int64[np.ndarray, " m"], new: Any
+    ) -> Any:
+        """New values of a column, those among them that stood in a partner's cell of the same row."""
+        for other in np.unique(partner[partner >= 0]).tolist():
+            there = table[self.columns[other].name].combine_chunks().take(pa.array(rows))
+            new = pc.if_else(pa.array(partner == other), there, new)
+        return new
 
     def _values(
         self, table: pa.Table, beliefs: Beliefs, wanted: Float64[np.ndarray, "n columns"], given: Given
@@ -219,12 +254,31 @@ class TableCorrector:
         for j, place in enumerate(given.places):
             rows = np.flatnonzero(wanted[:, place])
             kind = table.schema.field(place).type
-            new = given.ruled(table, place, rows, self.columns[j].write(beliefs.choice[rows, j], kind))
+            new = self.columns[j].write(beliefs.choice[rows, j], beliefs.number[rows, j], kind)
+            new = given.ruled(table, place, rows, self._swapped_in(table, beliefs.partner[rows, j], rows, new))
             same = pc.equal(table[place].combine_chunks().take(pa.array(rows)), new)
             refused = new.is_null().to_numpy(zero_copy_only=False)
             wanted[rows[refused | same.fill_null(False).to_numpy(zero_copy_only=False)], place] = 0.0
             values[place] = (rows, new)
         return values
+
+
+def fit_columns(table: pa.Table, types: Mapping[str, str]) -> tuple[Column, ...]:
+    """Learn every column that holds something to learn from."""
+    most = int(np.clip(MOST_SLOTS // max(1, table.num_columns), 4, MOST_INTERVALS))
+    named = zip(table.column_names, table.columns, strict=True)
+    fitted = [fit_column(name, column, types.get(name), most) for name, column in named]
+    return tuple(column for column in fitted if column is not None)
+
+
+def without_swapped(table: pa.Table, columns: Sequence[Column], swaps: Sequence[Swap]) -> pa.Table:
+    """The table without the cells that were most likely swapped."""
+    for swap in swaps:
+        rows = pa.array(swap.probability(columns, table) > SUSPECTED)
+        for name in (columns[swap.first].name, columns[swap.second].name):
+            kept = pc.if_else(rows, pa.scalar(None, table[name].type), table[name])
+            table = table.set_column(table.column_names.index(name), table.schema.field(name), kept)
+    return table
 
 
 def fit_column(name: str, column: Any, kind: str | None, most_slots: int) -> Column | None:
@@ -249,6 +303,11 @@ def likely_kind(type: pa.DataType, cells: Any) -> str | None:  # noqa: A002
                 return kind
         return "categorical"
     return natural_kind(type, cells)
+
+
+def named(table: pa.Table) -> dict[str, Any]:
+    """The columns by their names, looked up once where there are thousands."""
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def shown(read: Sequence[Read], n: int) -> Shown:

@@ -12,6 +12,10 @@ FARTHEST_VALUE = 4.0
 """Standard deviations from the mean up to which the network sees a number."""
 
 
+TO_BE_RIGHT, TO_BE_NEARER = 0.9, 0.5
+"""Smallest support for a cell to be changed, where the new value is to be right, and where it is to be nearer."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What is believed of cells, given the other cells of their rows.
@@ -19,12 +23,14 @@ class Verdict:
     wrong : probability that the cell is wrong, in [0, 1]
     choice : slot of the value that would stand there instead
     support : probability that the cell is wrong and that just this value is meant, in [0, wrong]; for a number, that
-        the cell is wrong, if the value is likelier than the old one, else 0
+        the cell is wrong, if the value lies in another slot, else 0
+    number : the value itself, where it is not the typical one of its slot, else NaN
     """
 
     wrong: Float64[np.ndarray, " n"]
     choice: Int64[np.ndarray, " n"]
     support: Float64[np.ndarray, " n"]
+    number: Float64[np.ndarray, " n"]
 
 
 def wrong_if_missing(share_missing: float, n_slots: int) -> float:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from poleward.correction.spelling import LETTERS, Nearest, Trigrams, nearest
-from poleward.correction.verdict import DIRTY, Verdict, wrong_if_missing
+from poleward.correction.verdict import DIRTY, TO_BE_RIGHT, Verdict, wrong_if_missing
 from poleward.data.columns import as_type, readable
 
 MOST_VALUES = 1000
@@ -28,6 +28,10 @@ SUSPICION = 0.95
 
 MISSPELT = 0.5
 """Share of the wrong texts that are misspellings; the others are other values."""
+
+
+UNKNOWN = 0.1
+"""Cells for which a text counts that no other cell holds."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Words:
     reading: Trigrams
 
     kind = "words"
+    caution = TO_BE_RIGHT
 
     @classmethod
     def fit(cls, name: str, column: Any) -> "Words":
@@ -81,9 +86,16 @@ class Words:
         log_any = -np.log(LETTERS) * np.array([len(text) for text in texts], np.float64)
         return ReadWords(self, codes, own, near, self.reading.log_probability(texts), log_any)
 
-    def write(self, choice: Int64[np.ndarray, " m"], type: pa.DataType) -> Any:  # noqa: A002
+    def write(self, choice: Int64[np.ndarray, " m"], number: Any, type: pa.DataType) -> Any:  # noqa: A002
         """The known values of slots, in the type of the source."""
         return as_type(pa.array(self.known, pa.large_string()).take(pa.array(choice)), type)
+
+    def likely(self, column: Any) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+        """P of the cells of some column as values of this one, right ones and all: by how often others hold them."""
+        slot: Any = pc.index_in(texts_of(column), value_set=pa.array(self.known, pa.large_string()))
+        counts = np.append(self.counts - 1, 0.0)[slot.fill_null(len(self.known)).to_numpy()]
+        p = np.maximum(counts, UNKNOWN) / self.counts.sum()
+        return p, p
 
     def to_manifest(self) -> dict[str, Any]:
         """What was learned, as plain values."""
@@ -151,6 +163,11 @@ class ReadWords:
         """No text is a number."""
         return np.zeros(len(self.codes))
 
+    @property
+    def strange(self) -> Float64[np.ndarray, " n"]:
+        """(n,) by itself no text is known to be wrong."""
+        return np.zeros(len(self.codes))
+
     def judge(self, p: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Verdict:
         """Weigh the value as it stands against every other that may have been meant, for some of the rows."""
         codes, at = self.codes[rows], np.arange(len(rows))
@@ -161,7 +178,8 @@ class ReadWords:
         missing = codes < 0
         choice = np.where(missing, p.argmax(1), choice)
         support = np.where(missing, self.column.missing * p[at, choice], support)
-        return Verdict(np.where(missing, self.column.missing, wrong), choice, support)
+        wrong = np.where(missing, self.column.missing, wrong)
+        return Verdict(wrong, choice, support, np.full(len(rows), np.nan))
 
     def _right(self, p: Float64[np.ndarray, "m k"], codes: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
         """Weight of the value as it stands; a new one's over its larger of q(o) and A^-length, to stay finite."""

@@ -1,0 +1,172 @@
+"""How often each number occurs in a column by itself, wrong ones included."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+WINDOW = 10
+"""Cells around a number, half of them on either side, that tell how dense numbers lie there."""
+
+HEAVY = 0.04
+"""A number that more than this share of the cells hold, and more than `WINDOW` of them, is a value of its own."""
+
+UNSEEN = 0.1
+"""Cells for which a number counts that no other cell holds."""
+
+SHARES = np.linspace(0.0, 0.99, 34)
+"""Tried shares of the cells that repeat a number of another cell."""
+
+DECIMALS = range(-6, 13)
+ON_GRID = 0.9
+"""A column is written in steps of 10^-k if this share of its cells are multiples of that."""
+
+FINEST = 1e-9
+"""Of the range of a column that is written in no such steps: the step that stands for one."""
+
+OFF = 0.02
+"""Steps by which a number may miss a multiple of the step."""
+
+Numbers = Float64[np.ndarray, " _"]
+
+
+@dataclass(frozen=True)
+class Density:
+    r"""P(x) of a column's numbers, as of a cell that was not counted itself.
+
+    A number that more than `HEAVY` of the cells hold has the share of the others that do; so has one off the grid of
+    steps in which nearly all are written. For all others
+
+    P(x) = lambda count(x) / n + (1 - lambda) w step k / (n width)
+
+    since some cells repeat a number of another cell, and others lie as dense as the k cells around them. lambda is the
+    one that explains the column's own cells best; w, their share, makes a new number rare where few values rule.
+
+    values : distinct numbers, rising
+    counts : of their cells
+    step : of the numbers as they are written
+    repeated : lambda
+
+    >>> density = Density.of(np.repeat([1.0, 2.0, 3.0, 50.0], [30, 40, 30, 1]))
+    >>> bool(density.mass(np.array([2.0]))[0] > 100 * density.mass(np.array([50.0]))[0]), density.step
+    (True, 1.0)
+    """
+
+    values: Float64[np.ndarray, " u"]
+    counts: Float64[np.ndarray, " u"]
+    step: float
+    repeated: float
+
+    @classmethod
+    def of(cls, x: Numbers, step: float | None = None) -> "Density":
+        """Count the numbers of at least one cell, written in steps of their own or in the given ones."""
+        values, counts = np.unique(x, return_counts=True)
+        bare = cls(values, counts.astype(np.float64), step or step_of(x), 0.0)
+        light = ~bare.heavy & bare.on_grid(values)
+        n, exact, smooth = counts[light], bare._exact(values[light]), bare._smooth(values[light])
+        fits = [(n * np.log(share * exact + (1 - share) * smooth)).sum() for share in SHARES]
+        return cls(values, bare.counts, bare.step, float(SHARES[int(np.argmax(fits))]))
+
+    @property
+    def span(self) -> float:
+        """From the smallest to the largest number; one step at least."""
+        return max(float(self.values[-1] - self.values[0]), self.step)
+
+    @property
+    def continuous(self) -> bool:
+        """Whether numbers are written in no steps that say anything."""
+        return self.step <= FINEST * self.span
+
+    @property
+    def heavy(self) -> Bool[np.ndarray, " u"]:
+        """Which values very many cells hold."""
+        return np.asarray(self.counts > max(WINDOW, HEAVY * self.counts.sum()))
+
+    def mass(self, x: Numbers) -> Numbers:
+        """P(x), above 0."""
+        at, seen = self.place(x)
+        heavy = seen & self.heavy[np.minimum(at, len(self.values) - 1)]
+        exact = self._exact(x)
+        either = self.repeated * exact + (1 - self.repeated) * self._smooth(x)
+        return np.where(heavy | ~self.on_grid(x), np.maximum(exact, UNSEEN / self.counts.sum()), either)
+
+    def anywhere(self) -> float:
+        """P of a number that may be any over the column's range."""
+        return min(1.0, self.step / self.span)
+
+    def on_grid(self, x: Any) -> Any:
+        """Tell which numbers are multiples of the step."""
+        return (np.abs(x / self.step - np.rint(x / self.step)) <= OFF) | self.continuous
+
+    def rounded(self, x: Any) -> Any:
+        """To multiples of the step."""
+        return x if self.continuous else np.rint(x / self.step) * self.step
+
+    def place(self, x: Numbers) -> tuple[Int64[np.ndarray, " _"], Bool[np.ndarray, " _"]]:
+        """The first value that is not below each number, and whether it is the number itself."""
+        return placed(self.values, x)
+
+    def to_arrays(self) -> dict[str, Any]:
+        """What was learned."""
+        return {"values": self.values, "counts": self.counts, "grid": np.array([self.step, self.repeated])}
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, Any]) -> "Density":
+        """Rebuild the density that wrote the arrays."""
+        step, repeated = arrays["grid"].tolist()
+        return cls(arrays["values"], arrays["counts"], step, repeated)
+
+    def _exact(self, x: Numbers) -> Numbers:
+        """Share of the other cells that hold the very same number."""
+        at, seen = self.place(x)
+        others = self.counts[np.minimum(at, len(self.values) - 1)] - 1
+        return np.where(seen, others, 0.0) / self.counts.sum()
+
+    def _smooth(self, x: Numbers) -> Numbers:
+        """How dense the cells around a number lie, those of heavy values apart."""
+        light = ~self.heavy
+        if not light.any():
+            return np.full(len(x), UNSEEN / self.counts.sum())
+        values, counts = self.values[light], self.counts[light]
+        share = counts.sum() / self.counts.sum() ** 2
+        return np.asarray(np.minimum(1.0, share * self.step * nearby(values, counts, self.step, x)))
+
+
+def nearby(values: Numbers, counts: Numbers, step: float, x: Numbers) -> Numbers:
+    """Cells in a unit around each number, by the `WINDOW` nearest ones, its own not counted."""
+    total, last = np.concatenate([[0.0], np.cumsum(counts)]), len(values) - 1
+    at, seen = placed(values, x)
+    low = np.minimum(np.searchsorted(total, np.maximum(total[at] - WINDOW // 2, 0), side="right") - 1, last)
+    high = np.clip(np.searchsorted(total, np.minimum(total[at + seen] + WINDOW // 2, total[-1])) - 1, low, last)
+    between = (values[1:] + values[:-1]) / 2
+    ends = np.concatenate([values[:1] - step / 2, between, values[-1:] + step / 2])
+    width = np.maximum(np.maximum(ends[high + 1], x) - np.minimum(ends[low], x), step)
+    return np.maximum(total[high + 1] - total[low] - seen, 0.5) / width
+
+
+def placed(values: Numbers, x: Numbers) -> tuple[Int64[np.ndarray, " _"], Bool[np.ndarray, " _"]]:
+    """The place of the first of rising values that is not below each number, and whether it is the number itself.
+
+    >>> [part.tolist() for part in placed(np.array([1.0, 3.0]), np.array([3.0, 4.0]))]
+    [[1, 2], [True, False]]
+    """
+    at = np.searchsorted(values, x)
+    return at, (at < len(values)) & (values[np.minimum(at, len(values) - 1)] == x)
+
+
+def step_of(x: Numbers) -> float:
+    """The largest power of ten of which nearly all numbers are multiples, zeros apart.
+
+    >>> step_of(np.array([12.5, 13.0, 0.5])), step_of(np.array([300.0, 1200.0]))
+    (0.1, 100.0)
+    """
+    x = x[x != 0] if x.any() else x
+    span = max(float(np.ptp(x)), float(np.abs(x).max()), np.finfo(float).tiny)
+    for decimals in DECIMALS:
+        scaled = x * 10.0**decimals
+        tolerance = np.maximum(1e-6, 1e-12 * np.abs(scaled))
+        if 10.0**-decimals <= span and (np.abs(scaled - np.rint(scaled)) <= tolerance).mean() >= ON_GRID:
+            return float(10.0**-decimals)
+    return FINEST * span
