@@ -107,11 +107,13 @@ def clean_texts(path: Path) -> tuple[tuple[str, ...], Texts]:
 def clean_pair(path: Path, left_out: Sequence[str], most_rows: int, seed: int) -> Pair:
     """A clean table beside itself, at most so many rows of it, without some columns."""
     names, texts = clean_texts(path)
-    columns = [at for at, name in enumerate(names) if name not in left_out]
+    columns = np.flatnonzero([name not in left_out for name in names])
     rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:most_rows])
     kept = texts[np.ix_(rows, columns)]
     name = path.name.partition(".")[0]
-    return Pair(path.parent.name if name == "train" else name, tuple(names[at] for at in columns), kept.copy(), kept)
+    return Pair(
+        path.parent.name if name == "train" else name, tuple(names[at] for at in columns.tolist()), kept.copy(), kept
+    )
 
 
 def read_pair(folder: Path, most_rows: int, seed: int) -> Pair:

@@ -12,7 +12,7 @@ FARTHEST_VALUE = 4.0
 """Standard deviations from the mean up to which the network sees a number."""
 
 
-TO_BE_RIGHT, TO_BE_NEARER = 0.9, 0.5
+TO_BE_RIGHT, TO_BE_NEARER = 0.9, 0.7
 """Smallest support for a cell to be changed, where the new value is to be right, and where it is to be nearer."""
 
 
