@@ -512,3 +512,58 @@ def test_pictures_in_a_file_name_are_not_markup_in_an_error(refused, here):
     (here / name).mkdir()
     Image.new("L", (4, 4)).save(here / name / "a.png")
     assert name in refused("fit", name, *FIT, "--where", "a=1")
+
+
+# ---- what libraries say of damaged files
+
+
+HOSTILE_HEADERS = [b"{'descr': '<f8', 'fortran_order': False, 'shape': (3, \x00)}", b"{'descr': (((((", b"{'descr': '"]
+
+
+@pytest.mark.parametrize("header", HOSTILE_HEADERS)
+def test_an_array_whose_header_is_no_python(refused, here, header):
+    (here / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    assert "x.npy: cannot be read as a NumPy file" in refused("fit", "x.npy", *FIT)
+    assert here() == ["x.npy"]
+
+
+@pytest.fixture
+def one_damaged(here):
+    """A folder with one sound image, and one of these bytes."""
+
+    def write(name, content):
+        (here / "i").mkdir()
+        Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(here / "i" / "0.png")
+        (here / "i" / name).write_bytes(content)
+        return "i"
+
+    return write
+
+
+def test_what_the_tiff_library_complains_of_is_said_in_one_line(refused, one_damaged):
+    assert "1.tif: cannot be read" in refused("fit", one_damaged("1.tif", b"II*\0\xff\xff\0\0"), *FIT)
+
+
+def test_what_the_fits_library_complains_of_is_said_in_one_line(refused, one_damaged):
+    card = b"SIMPLE  =                    T".ljust(80) + b"BITPIX  =                    8".ljust(80)
+    assert "1.fits: cannot be read" in refused(
+        "fit", one_damaged("1.fits", card + b"NAXIS = x".ljust(80) + b"END"), *FIT
+    )
+
+
+def test_too_little_memory_is_one_line(refused, models, sources, here, monkeypatch):
+    def too_large(*words):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr("poleward.detector.model.Model.rank", too_large)
+    line = refused("score", models / "images", sources / "images", "--out", "s.csv")
+    assert "the memory does not suffice (Unable to allocate 7 TiB); give less at a time" in line
+    assert here() == []
+
+
+@pytest.mark.parametrize("decision", [3, None, {}, {"alpha": 0.01, "threshold": "high"}])
+def test_a_decision_that_was_edited_beyond_sense_is_no_traceback(refused, models, here, decision):
+    shutil.copytree(models / "images", here / "m")
+    manifest = json.loads((here / "m" / "manifest.json").read_text())
+    (here / "m" / "manifest.json").write_text(json.dumps(manifest | {"decision": decision}))
+    assert "m: its parts do not fit together" in refused("info", "m")

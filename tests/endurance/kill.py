@@ -309,7 +309,7 @@ def main() -> None:
             killed[command.name, MOMENTS.get(how.split()[0], how)] += 1
             n_faults += len(faults)
             for fault in faults:
-                print(f"FAULT, kill {number}, {command.name}, {how}: {fault}")
+                print(f"FAULT, kill {number}, {command.name}, {how}: {fault}", flush=True)
     for (name, how), times in sorted(killed.items()):
         print(f"{times:4d}  {name}: {how}")
     print(f"{asked.times} kills, {n_faults} faults")

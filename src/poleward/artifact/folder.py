@@ -16,7 +16,8 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,8 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
-from poleward.errors import ModelError, OutputError
+from poleward.errors import ModelError, OutputError, PolewardError
 from poleward.staging import clear_abandoned, exchange, staged
 
 FORMAT = 3
@@ -101,8 +101,9 @@ def read_folder(path: Path, *kinds: str) -> Folder:
     try:
         tensors = safetensors.numpy.load(files[WEIGHTS]) if WEIGHTS in files else {}
         arrays = _read_arrays(files[ARRAYS]) if ARRAYS in files else {}
-    except (SafetensorError, ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path}: a file is not in the format that the manifest says ({error})") from error
+    except Exception as error:  # NumPy and zipfile raise almost anything for damaged bytes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{path}: a file is not in the format that the manifest says ({reason})") from error
     return Folder(manifest, tensors, arrays, files.get(GRAPH, b""))
 
 
@@ -132,6 +133,18 @@ def read_manifest(path: Path, *kinds: str) -> dict[str, Any]:
             " restore the folder from a copy"
         )
     return dict(manifest)
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """ModelError for whatever keeps the block from making sense of what a folder held."""
+    try:
+        yield
+    except PolewardError:
+        raise
+    except Exception as error:  # parts that do not fit together fail anywhere
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path}: its parts do not fit together ({type(error).__name__}: {reason})") from error
 
 
 def require_replaceable(path: Path) -> None:

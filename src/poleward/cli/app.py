@@ -84,6 +84,8 @@ def main() -> None:
         _leave(2, str(error))
     except (Interrupted, KeyboardInterrupt, typer.Abort) as stopped:
         _leave(130, str(stopped) or "stopped")
+    except MemoryError as error:
+        _leave(2, f"the memory does not suffice ({error or 'out of memory'}); give less at a time, for example --limit")
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _leave(2, f"{place}{error.strerror or error}")

@@ -14,15 +14,17 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Say what was trained on what."""
-    from poleward.artifact.folder import EXPORTED, MODEL, read_manifest
+    from poleward.artifact.folder import EXPORTED, MODEL, read_manifest, understood
     from poleward.data.preparation import load_preparation
 
     manifest = read_manifest(model, MODEL, EXPORTED)
     if json:
         say(json_format.dumps(manifest))
         return
-    table("", facts_in_words(manifest))
-    for sentence in load_preparation(manifest["preparation"]).describe():
+    with understood(model):
+        lines, sentences = facts_in_words(manifest), load_preparation(manifest["preparation"]).describe()
+    table("", lines)
+    for sentence in sentences:
         say(sentence)
 
 

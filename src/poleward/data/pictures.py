@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import logging
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,7 +41,7 @@ def read_picture(content: bytes, name: str, reading: Reading) -> NDArray[Any]:
     Raises SourceError for damaged or unknown bytes and for infinite pixels, and SizeError, before anything is decoded,
     for an image that says it is larger than the reading allows.
     """
-    with _damage_named(name):
+    with _damage_named(name), quiet():
         image = _decoder(content)(content, reading)
     return prepared(image, name, reading)
 
@@ -81,6 +83,18 @@ def bands_last(image: NDArray[Any], first: int = 0) -> NDArray[Any]:
     (32, 32, 3)
     """
     return np.moveaxis(image, first, -1) if image.shape[first] < image.shape[-1] else image
+
+
+_SILENT = logging.NullHandler()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what libraries say of a file to themselves: it is decoded, or one line says why not."""
+    logging.getLogger("tifffile").addHandler(_SILENT)  # else Python prints to standard error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from PIL import Image
 from poleward.data import arrays
 from poleward.data.arrays import ArrayPictures, open_arrays
 from poleward.data.copies import ArrayFile, check_ending
-from poleward.data.pictures import from_axes, from_cube, picture_suffix, read_picture
+from poleward.data.pictures import from_axes, from_cube, picture_suffix, quiet, read_picture
 from poleward.data.placement import placed, require_another, writing
 from poleward.data.reading import Reading
 from poleward.errors import OutputError, SourceError
@@ -47,7 +47,7 @@ def retouched(
     ------
     OutputError : the format cannot hold exactly these pixels
     """
-    with _refusal_named(name):
+    with _refusal_named(name), quiet():
         written, ending = _writer(content)(content, image)
         again = read_picture(written, name, reading)
         if again.dtype != image.dtype or not np.array_equal(again, image, equal_nan=image.dtype.kind == "f"):

@@ -9,18 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from poleward.artifact.folder import EDITABLE, EXPORTED, MODEL, Folder, read_folder
+from poleward.artifact.folder import EDITABLE, EXPORTED, MODEL, Folder, read_folder, understood
 from poleward.artifact.naming import under
 from poleward.calibration.conformal import Conformal
+from poleward.data.fingerprint import fingerprints
 from poleward.data.preparation import Preparation, load_preparation
 from poleward.detector.graph import Graph
 from poleward.detector.island import Island
 from poleward.detector.model import BY_HAND, Model
-from poleward.detector.ranker import Ranker
+from poleward.detector.ranker import Ranker, member
 from poleward.detector.recalibration import M, at_level
 from poleward.detector.settings import Settings, is_number
 from poleward.errors import ModelError, SettingError
 from poleward.scoring.catalogue import Circumstances, build_scorer
+
+
+FACTS: dict[str, type] = {
+    "kind": str,
+    "threshold_from": str,
+    "data_fingerprint": str,
+    **dict.fromkeys(("n_samples", "n_trained", "n_calibration", "n_left_out"), int),
+    **dict.fromkeys(("n_latent", "n_latent_dead", "epochs", "seed"), int),
+}
+"""Facts that every model has, and their types."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,10 @@ def load_stored(folder: Path, device: str) -> Stored:
     """Read a fitted detector; ModelError when the folder is missing, foreign, newer, truncated or changed."""
     contents = read_folder(folder, MODEL, EXPORTED)
     with misfits_named(folder):
+        require_plain(contents.manifest)
         settings = Settings(**contents.manifest["settings"])
         model = as_edited(_model(contents, settings, device), contents.manifest[EDITABLE])
+        require_working(model)
         attributes = restored_attributes(contents.manifest["estimator"])
     return Stored(asdict(model.settings) | {"random_state": model.facts["seed"]}, attributes, model)
 
@@ -53,15 +66,45 @@ def restored_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def misfits_named(folder: Path) -> Iterator[None]:
     """ModelError in one line for what goes wrong when the parts of a folder are put together."""
-    try:
-        yield
-    except SettingError as error:
-        raise ModelError(
-            f"{folder}: the manifest holds a setting that this version does not accept: {error}"
-        ) from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{folder}: its parts do not fit together ({type(error).__name__}: {reason})") from error
+    with understood(folder):
+        try:
+            yield
+        except SettingError as error:
+            raise ModelError(
+                f"{folder}: the manifest holds a setting that this version does not accept: {error}"
+            ) from error
+
+
+def require_plain(manifest: Mapping[str, Any]) -> None:
+    """ValueError where facts or training curves are not of their type."""
+    facts, history = manifest["facts"], manifest["history"]
+    for name, kind in FACTS.items():
+        if not isinstance(facts[name], kind):
+            raise ValueError(f"{name} is {facts[name]!r}")
+    read = facts.get("reading", {})
+    if not (isinstance(read.get("resize"), str | None) and isinstance(read.get("nodata"), int | float | None)):
+        raise ValueError(f"reading is {read!r}")
+    if not isinstance(facts.get("id_column"), str | None):
+        raise ValueError(f"id_column is {facts['id_column']!r}")
+    if not all(isinstance(value, int | float) for curve in history.values() for value in list(curve)):
+        raise ValueError("a training curve holds something else than numbers")
+
+
+def require_working(model: Model) -> None:
+    """Prepare, encode and score one sample: what a model needs for it must be there and fit together.
+
+    Errors
+    ------
+    ValueError where its score is no number; whatever is raised where parts do not fit.
+    """
+    ranker = model.ranker
+    features = model.preparation.encode(model.restore(np.zeros((1, *model.preparation.shape))))
+    encoded = ranker.encode(features.__getitem__, 1, ranker.scorer.needs | {"reconstructions"})
+    with np.errstate(all="ignore"):
+        score = ranker.scorer.score(encoded, member(fingerprints(features), ranker.trained_prints))
+    p_value = model.conformal.p_values(score)
+    if np.isnan([*score, *p_value, model.threshold, *model.island.draw(1, seed=0)[0]]).any():
+        raise ValueError("a sample has no score")
 
 
 def as_edited(model: M, decision: Mapping[str, Any]) -> M:
