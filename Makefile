@@ -21,12 +21,12 @@ check: install  ## style, types, the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-endurance: install  ## commands killed a hundred times, in five minutes
+endurance: install  ## a hundred kills and ten thousand damaged inputs, in fifteen minutes
 	$(BIN)/python -m tests.endurance.kill --times 100
+	$(BIN)/python -m tests.endurance.fuzz --cases 10000
 
-docs: install  ## the site, into site; a warning is an error
-	$(BIN)/python scripts/refresh_commands.py
-	$(BIN)/zensical build --clean --strict
+faults: install  ## faults of one line, each of which must turn a test red, in fifteen minutes
+	$(BIN)/python tests/faults/run.py
 
 bench: install  ## SUITE=speed, tables, images, ... in full, with its record in results
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
