@@ -7,7 +7,7 @@ SUITE ?= speed
 # one thread a worker: two two-thread processes on two cores are slower than one
 WORKERS ?= $(shell nproc)
 
-.PHONY: demo test check docs endurance install bench bench-quick clean
+.PHONY: demo test check endurance faults release docs endurance install bench bench-quick clean
 
 demo: install  ## train, rank and report on made galaxies (or DATA=digits)
 	$(BIN)/poleward demo --data $(DATA) --out demo
@@ -27,6 +27,10 @@ endurance: install  ## a hundred kills and ten thousand damaged inputs, in fifte
 
 faults: install  ## faults of one line, each of which must turn a test red, in fifteen minutes
 	$(BIN)/python tests/faults/run.py
+
+docs: install  ## the site, into site; a warning is an error
+	$(BIN)/python scripts/refresh_commands.py
+	$(BIN)/zensical build --clean --strict
 
 bench: install  ## SUITE=speed, tables, images, ... in full, with its record in results
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
