@@ -7,7 +7,7 @@ SUITE ?= speed
 # one thread a worker: two two-thread processes on two cores are slower than one
 WORKERS ?= $(shell nproc)
 
-.PHONY: demo test check endurance faults release docs endurance install bench bench-quick clean
+.PHONY: demo test check endurance faults release docs install bench bench-quick clean
 
 demo: install  ## train, rank and report on made galaxies (or DATA=digits)
 	$(BIN)/poleward demo --data $(DATA) --out demo
@@ -38,6 +38,10 @@ bench: install  ## SUITE=speed, tables, images, ... in full, with its record in 
 
 bench-quick: install  ## every suite of quality on made data, in two minutes
 	for suite in tables images published ood generation reranking correction; do $(BIN)/poleward bench $$suite --quick || exit 1; done
+
+release: install  ## wheel, sdist, the packages behind them and their licences, into dist
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[release]"
+	$(BIN)/python scripts/release.py
 
 install: $(VENV)/installed  ## the package and its tools into .venv
 

@@ -23,7 +23,6 @@ from poleward.detector.settings import Settings, is_number
 from poleward.errors import ModelError, SettingError
 from poleward.scoring.catalogue import Circumstances, build_scorer
 
-
 FACTS: dict[str, type] = {
     "kind": str,
     "threshold_from": str,
