@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ COPIED = ("src", "tests", "pyproject.toml", "README.md", "docs")
 SHARED = ROOT.parent / "shared"
 GREEN, RED = 0, 1
 FIRST_FOUND = "first found"
+WORDS = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", FIRST_FOUND)
+WORDS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # hypothesis is imported before pytest starts
 hypothesis.settings.register_profile(
     FIRST_FOUND, deadline=None, derandomize=True, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
 )
@@ -94,7 +97,9 @@ def started(tree: Path, tests: Iterable[str]) -> int:
     torch.set_num_threads(1)
     code = 70
     try:
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", FIRST_FOUND, *tests]))
+        code = int(pytest.main([*WORDS, *tests]))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)
