@@ -105,3 +105,38 @@ def test_a_view_whose_training_scores_hardly_differ_is_not_magnified():
 
     train, new = samples(200), samples(50, seed=1)
     assert abs(Fused({"a": Flat()}).fit(train).score(new, no(50))).max() < 0.01
+
+
+def with_a_heap(n=500, n_heap=20, seed=0):
+    """Normal samples, and last of all some close together far away."""
+    rng = np.random.default_rng(seed)
+    inputs = np.concatenate([rng.normal(size=(n, 4)), 6 + 0.05 * rng.normal(size=(n_heap, 4))])
+    return Encoded(inputs=inputs, means=inputs)
+
+
+def test_a_view_of_the_bulk_finds_a_heap_that_was_trained_on():
+    train, new = with_a_heap(), with_a_heap(seed=1)
+    views = {"near": KNearest("means", Plain(), 3)}
+    everything, outside = (Fused(views, of_bulk=names).fit(train).score(new, no(520)) for names in ([], ["near"]))
+    assert np.median(everything[-20:]) < np.median(everything[:-20])
+    assert outside[-20:].min() > outside[:-20].max()
+
+
+def test_neighbours_of_a_view_of_the_bulk_are_named_by_their_rows_among_all_samples():
+    train = with_a_heap()
+    turned = Encoded(inputs=train.inputs[::-1], means=train.means[::-1])  # the heap comes first
+    fused = Fused({"near": KNearest("means", Plain(), 3)}, of_bulk=["near"]).fit(turned)
+    rows, distances = fused.nearest(turned.take([200, 300]), np.zeros(2, bool))
+    assert rows[:, 0].tolist() == [200, 300]
+    assert distances[:, 0].tolist() == [0.0, 0.0]
+    assert rows.min() >= 20
+
+
+def test_samples_taken_in_later_are_rows_after_all_others_in_a_restored_scorer_too():
+    train, later = with_a_heap(), samples(5, seed=2)
+    views = {"near": KNearest("means", Plain(), 3)}
+    fused = Fused(views, of_bulk=["near"]).fit(train)
+    again = Fused({"near": KNearest("means", Plain(), 3)}, of_bulk=["near"]).restore(fused.arrays())
+    more = Encoded(inputs=later.inputs[:, :4] + 20, means=later.inputs[:, :4] + 20)
+    rows, _ = again.extend(more).nearest(more, np.zeros(5, bool))
+    assert rows[:, 0].tolist() == [520, 521, 522, 523, 524]

@@ -3,7 +3,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from poleward.records import Encoded
-from poleward.scoring.mixture import COMPONENTS, REGULARISATION, SAMPLES_PER_COMPONENT, Mixture
+from poleward.scoring.heaps import SAMPLES_PER_GAUSSIAN
+from poleward.scoring.mixture import REGULARISATION, Mixture
 from poleward.scoring.views import Plain
 
 
@@ -16,7 +17,7 @@ def normal(*shape, seed=0):
 
 
 def test_one_gaussian_is_its_density():
-    train, new = normal(SAMPLES_PER_COMPONENT, 3) @ np.diag([1.0, 2.0, 3.0]), normal(5, 3, seed=1)
+    train, new = normal(SAMPLES_PER_GAUSSIAN, 3) @ np.diag([1.0, 2.0, 3.0]), normal(5, 3, seed=1)
     scores = Mixture("inputs", Plain()).fit(Encoded(inputs=train)).score(Encoded(inputs=new), no(5))
     covariance = np.cov(train.T, ddof=0) + REGULARISATION["inputs"] * np.eye(3)
     expected = -multivariate_normal(train.mean(axis=0), covariance).logpdf(new) - 1.5 * np.log(2 * np.pi)
@@ -30,10 +31,11 @@ def test_two_heaps_are_two_gaussians_and_what_lies_between_them_is_odd():
     assert between > inside + 10
 
 
-@pytest.mark.parametrize(("n", "gaussians"), [(5, 1), (120, 2), (5000, COMPONENTS)])
-def test_every_gaussian_has_fifty_samples(n, gaussians):
-    mixture = Mixture("means", Plain()).fit(Encoded(means=normal(n, 2)))
-    assert len(mixture.arrays()["weights"]) == gaussians
+def test_a_small_heap_far_away_gets_no_gaussian_of_its_own():
+    train = np.concatenate([normal(500, 2), 10 + 0.1 * normal(15, 2, seed=1)])
+    mixture = Mixture("means", Plain()).fit(Encoded(means=train))
+    inside, heap = mixture.score(Encoded(means=np.array([[0.0, 0.0], [10.0, 10.0]])), no(2))
+    assert heap > inside + 10
 
 
 def test_codes_are_trusted_less_than_measurements():

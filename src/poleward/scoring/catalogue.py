@@ -41,15 +41,15 @@ class Circumstances:
 
 
 IMAGE_VIEWS = ("reconstruction-contrast", "input-knn-weighed", "input-knn-contrast", "input-patches")
-TABLE_VIEWS = ("mixture", "input-knn-local", "input-knn-linear", "input-mixture")
+TABLE_VIEWS = ("mixture", "input-knn-linear", "input-mixture")
 """What `fused` asks beside the latent neighbours (docs/default-detector.md says why); the first need images."""
 
 
 def fused(about: Circumstances) -> Scorer:
     """The default: neighbours of the code where the decoder takes it, and views that suit images or rows."""
     latent = "knn-sphere" if about.spherical else "knn"
-    others = IMAGE_VIEWS if len(about.shape) > 1 else TABLE_VIEWS
-    return Fused({name: SCORERS[name](about) for name in (latent, *others)}, about.seed)
+    others, of_bulk = (IMAGE_VIEWS, ()) if len(about.shape) > 1 else (TABLE_VIEWS, (latent, "input-knn-linear"))
+    return Fused({name: SCORERS[name](about) for name in (latent, *others)}, about.seed, of_bulk)
 
 
 SCORERS: dict[str, Callable[[Circumstances], Scorer]] = {

@@ -1,6 +1,6 @@
 """Several scorers as one: each looks at a sample in its own way, and none of them is best on all data."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from poleward.artifact.naming import under
 from poleward.records import Encoded
+from poleward.scoring.heaps import bulk
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import CONSTANT
 
@@ -30,31 +31,45 @@ class Fused(Scorer):
     ----------
     views : scorers by name
     seed : of the choice of samples for the scale
+    of_bulk : names of views that learn from the training samples outside heaps alone, see `heaps.bulk`
     """
 
-    def __init__(self, views: Mapping[str, Scorer], seed: int = 0) -> None:
+    def __init__(self, views: Mapping[str, Scorer], seed: int = 0, of_bulk: Collection[str] = ()) -> None:
         self.views = dict(views)
         self.seed = seed
+        self.of_bulk = frozenset(of_bulk)
         self.needs = frozenset[str]().union(*(view.needs for view in self.views.values()))
-        self.learns = self.needs.union(*(view.learns for view in self.views.values()))
+        self.learns = self.needs.union(*(view.learns for view in self.views.values()), {"inputs"} if of_bulk else ())
+        self.n_learned: int
+        self.rows: NDArray[np.int64]  # of the training samples that views of the bulk learned from
         self.scales: NDArray[np.float64]  # (views, 2): median, spread
 
     def fit(self, encoded: Encoded) -> "Fused":
         """Learn every view's scale from some of the training samples, then fit the views to all of them."""
-        order = np.random.default_rng(self.seed).permutation(len(encoded))
-        n_aside = min(max(1, round(SHARE_FOR_SCALE * len(order))), MOST_FOR_SCALE)
-        aside, rest = encoded.take(order[:n_aside]), encoded.take(np.sort(order[n_aside:]))
+        n = self.n_learned = len(encoded)
+        self.rows = bulk(encoded.inputs, self.seed) if self.of_bulk and encoded.inputs is not None else np.arange(n)
+        order = np.random.default_rng(self.seed).permutation(n)
+        n_aside = min(max(1, round(SHARE_FOR_SCALE * n)), MOST_FOR_SCALE)
+        aside = encoded.take(order[:n_aside])
+        self._fit_views(encoded, np.sort(order[n_aside:]))
         unmet = np.zeros(n_aside, bool)
-        self.scales = np.array([scale(view.fit(rest).score(aside, unmet)) for view in self.views.values()])
-        for view in self.views.values():
-            view.fit(encoded)
+        self.scales = np.array([scale(view.score(aside, unmet)) for view in self.views.values()])
+        self._fit_views(encoded, np.arange(n))
         return self
 
     def extend(self, encoded: Encoded) -> "Fused":
-        """Let every view take further samples in; scales stay."""
+        """Let every view take further samples in; scales stay, and heaps are not looked for among these."""
+        self.rows = np.append(self.rows, self.n_learned + np.arange(len(encoded)))
+        self.n_learned += len(encoded)
         for view in self.views.values():
             view.extend(encoded)
         return self
+
+    def _fit_views(self, encoded: Encoded, rows: NDArray[np.int64]) -> None:
+        """Fit every view to the given training samples, or to those of them that are of the bulk."""
+        some, bulky = encoded.take(rows), encoded.take(np.intersect1d(rows, self.rows))
+        for name, view in self.views.items():
+            view.fit(bulky if name in self.of_bulk else some)
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Mean of the views' scaled scores (n,), about 0 for an ordinary sample."""
@@ -86,8 +101,11 @@ class Fused(Scorer):
 
     def nearest(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """What the first view says that keeps training samples: the nearest in the latent space."""
-        found = [view.nearest(encoded, trained_on) for view in self.views.values()]
-        return next((near for near in found if near[0].shape[1]), found[0])
+        for name, view in self.views.items():
+            rows, distances = view.nearest(encoded, trained_on)
+            if rows.shape[1]:
+                return self.rows[rows] if name in self.of_bulk else rows, distances
+        return super().nearest(encoded, trained_on)
 
     def notes(self) -> list[str]:
         """What the views say."""
@@ -96,11 +114,11 @@ class Fused(Scorer):
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Scales, and what every view learned."""
         learned = {f"{name}.{key}": array for name, view in self.views.items() for key, array in view.arrays().items()}
-        return {"scales": self.scales} | learned
+        return {"scales": self.scales, "rows": self.rows, "n_learned": np.array([self.n_learned])} | learned
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Fused":
         """Take back what `arrays` gave."""
-        self.scales = arrays["scales"]
+        self.scales, self.rows, self.n_learned = arrays["scales"], arrays["rows"], int(arrays["n_learned"][0])
         for name, view in self.views.items():
             view.restore(under(f"{name}.", arrays))
         return self

@@ -1,37 +1,30 @@
 """Gaussian mixture over latent points or prepared inputs, fitted by scikit-learn, kept as plain arrays."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from sklearn import config_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from poleward.artifact.naming import under
 from poleward.records import Encoded
+from poleward.scoring.heaps import without_heaps
 from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import CONSTANT, on_observed
 from poleward.scoring.views import Plain
 
-COMPONENTS = 8
-SAMPLES_PER_COMPONENT = 50
-MOST_SAMPLES = 10_000
-"""EM sees at most so many training samples."""
+LIGHTEST = 0.05
+"""Weight below which a Gaussian is taken for a heap of anomalies: its samples are left out."""
 
 REGULARISATION = {"means": 0.1, "inputs": 0.01}
 """Added to every variance, that of a standardised axis being 1: a code is known less well than a measurement."""
-
-ROUNDS = 60
 
 
 class Mixture(Scorer):
     """score(x) = -ln sum_c w_c N(x; m_c, C_c): how unlikely x is under at most 8 Gaussians with full covariance.
 
-    Fewer Gaussians where there are not 50 training samples for each.
+    None of them has a weight below 0.05, see `heaps.without_heaps`.
 
     Parameters
     ----------
@@ -48,16 +41,10 @@ class Mixture(Scorer):
         self.gaussians: dict[str, NDArray[Any]]
 
     def fit(self, encoded: Encoded) -> "Mixture":
-        """Run EM on the training samples, or on some of them."""
+        """Run EM on the training samples, or on some of them, without heaps."""
         points = getattr(encoded, self.field)
-        some = np.random.default_rng(self.seed).permutation(len(points))[:MOST_SAMPLES]
         self.view.fit(points)
-        components = int(np.clip(len(some) // SAMPLES_PER_COMPONENT, 1, COMPONENTS))
-        added = REGULARISATION[self.field]
-        mixture = GaussianMixture(components, reg_covar=added, max_iter=ROUNDS, random_state=self.seed)
-        with warnings.catch_warnings(), config_context(array_api_dispatch=False):  # under which k-means cannot start EM
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture not quite converged ranks as well
-            mixture.fit(self.view(points[np.sort(some)]).astype(np.float64))
+        mixture, _ = without_heaps(self.view(points), LIGHTEST, REGULARISATION[self.field], self.seed)
         self.gaussians = {
             "weights": mixture.weights_,
             "centres": mixture.means_,
