@@ -18,7 +18,7 @@ def detector(request):
 def test_what_is_like_a_false_alarm_that_was_added_is_none_any_more(detector):
     assert (detector.predict(NEW_KIND) == -1).all()
     detector.update(NEW_KIND[:40])
-    assert (detector.predict(NEW_KIND[40:]) == 1).mean() > 0.5  # of `fused`, the mixtures stay as they were
+    assert (detector.predict(NEW_KIND[40:]) == 1).mean() > 0.5
 
 
 def test_a_distance_to_neighbours_never_rises():

@@ -50,3 +50,14 @@ def test_samples_that_are_all_the_same_are_no_obstacle():
     mixture = Mixture("inputs", Plain()).fit(Encoded(inputs=np.ones((200, 3))))
     same, other = mixture.score(Encoded(inputs=np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 1.0]])), no(2))
     assert np.isfinite(same) and other > same
+
+
+def test_further_samples_get_a_gaussian_of_their_own_and_no_score_rises():
+    mixture = Mixture("means", Plain()).fit(Encoded(means=normal(500, 2)))
+    new = Encoded(means=np.concatenate([9 + normal(20, 2, seed=1), normal(20, 2, seed=2)]))
+    before = mixture.score(new, no(40))
+    after = mixture.extend(Encoded(means=9 + normal(50, 2, seed=3))).score(new, no(40))
+    assert (after <= before).all()
+    assert after[:20].max() < 15 < before[:20].min()
+    density = multivariate_normal([9.0, 9.0], (1 + REGULARISATION["means"]) * np.eye(2)).logpdf(new.means[:20])
+    assert after[:20] == pytest.approx(-np.log(50 / 500) - density - np.log(2 * np.pi), abs=1.5)

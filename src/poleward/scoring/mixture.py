@@ -39,16 +39,33 @@ class Mixture(Scorer):
         self.seed = seed
         self.needs = self.learns = frozenset({field})
         self.gaussians: dict[str, NDArray[Any]]
+        self.n_learned: int
 
     def fit(self, encoded: Encoded) -> "Mixture":
         """Run EM on the training samples, or on some of them, without heaps."""
         points = getattr(encoded, self.field)
+        self.n_learned = len(points)
         self.view.fit(points)
         mixture, _ = without_heaps(self.view(points), LIGHTEST, REGULARISATION[self.field], self.seed)
         self.gaussians = {
             "weights": mixture.weights_,
             "centres": mixture.means_,
             "roots": mixture.precisions_cholesky_,  # C_c^-1 = R_c R_c^T
+        }
+        return self
+
+    def extend(self, encoded: Encoded) -> "Mixture":
+        """Give m further samples a Gaussian of their own with weight m / n, n the samples that EM was given.
+
+        The others keep their weights, so that no score rises.
+        """
+        x = self.view(getattr(encoded, self.field)).astype(np.float64)
+        centre = x.mean(axis=0)
+        covariance = (x - centre).T @ (x - centre) / len(x) + REGULARISATION[self.field] * np.eye(x.shape[1])
+        root = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        further = {"weights": len(x) / self.n_learned, "centres": centre, "roots": root}
+        self.gaussians = {
+            name: np.concatenate([held, np.asarray(further[name])[None]]) for name, held in self.gaussians.items()
         }
         return self
 
@@ -85,11 +102,13 @@ class Mixture(Scorer):
         return logs
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Weights (c,), centres (c, d), roots of the precisions (c, d, d), and the view's own."""
-        return self.gaussians | {f"view.{name}": array for name, array in self.view.arrays().items()}
+        """Weights (c,), centres (c, d), roots of the precisions (c, d, d), the number learned, and the view's own."""
+        counted = {"n_learned": np.array([self.n_learned])}
+        return self.gaussians | counted | {f"view.{name}": array for name, array in self.view.arrays().items()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> "Mixture":
         """Take back what `arrays` gave."""
         self.view.restore(under("view.", arrays))
         self.gaussians = {name: arrays[name] for name in ("weights", "centres", "roots")}
+        self.n_learned = int(arrays["n_learned"][0])
         return self
