@@ -22,9 +22,10 @@ def updated(model: Model, batches: Iterable[Any]) -> Model:
     """The model with further normal samples, raw, in as many batches as one likes; the given one stays as it was.
 
     Scorers that keep training samples keep these too, mixtures give them a Gaussian; others stay as they are. Of the
-    new samples the calibration share is not taken in, but scored, and joins the calibration scores. Those of before are kept: adding samples only lowers
-    a mean distance to neighbours, so they are at least what they would be now, and p-values of normal samples like them
-    no lower than they should be. (`input-knn-local`, whose distances are relative, can deviate from that by little.)
+    new samples the calibration share is not taken in, but scored, and joins the calibration scores. Those of before are
+    kept: adding samples only lowers a mean distance to neighbours, and a negative log density, so they are at least
+    what they would be now, and p-values of normal samples like them no lower than they should be. (`input-knn-local`,
+    whose distances are relative, can deviate from that by little.)
     Samples that the model knows already are left out.
 
     Errors
