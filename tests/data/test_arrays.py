@@ -123,3 +123,29 @@ def test_objects_are_never_unpickled(tmp_path, name):
         np.savez(tmp_path / name, X=objects)
     with pytest.raises(SourceError, match="cannot be read as a NumPy file"):
         open_source(tmp_path / name)
+
+
+@pytest.mark.parametrize("shape", [(40, 3), (40, 6, 5), (40, 6, 5, 2)])
+def test_a_zarr_is_read_as_the_npy_of_the_same_array(tmp_path, shape):
+    zarr = pytest.importorskip("zarr", reason='zarr is not installed: pip install "poleward[zarr]"')
+    from poleward.data.source import open_source, read_whole
+
+    array = np.random.default_rng(0).normal(size=shape)
+    np.save(tmp_path / "a.npy", array)
+    stored = zarr.create_array(tmp_path / "a.zarr", shape=shape, chunks=(7, *shape[1:]), dtype="float64")
+    stored[:] = array
+    one, other = (read_whole(open_source(tmp_path / name)) for name in ("a.npy", "a.zarr"))
+    assert one.ids == other.ids
+    assert one.data.equals(other.data) if len(shape) == 2 else np.array_equal(one.data, other.data)
+
+
+def test_a_group_of_a_zarr_gives_the_array_asked_for_and_columns_beside_it(tmp_path):
+    zarr = pytest.importorskip("zarr", reason='zarr is not installed: pip install "poleward[zarr]"')
+    from poleward.data.selection import Selection
+    from poleward.data.source import open_source, read_whole
+
+    group = zarr.open_group(tmp_path / "sky.zarr", mode="w")
+    group.create_array("x", shape=(6, 2), dtype="float64")[:] = np.arange(12.0).reshape(6, 2)
+    group.create_array("odd", shape=(6,), dtype="int64")[:] = [0, 1, 0, 1, 0, 1]
+    batch = read_whole(open_source(tmp_path / "sky.zarr", selection=Selection(where=(("odd", "1"),))))
+    assert batch.data["x0"].to_pylist() == [2.0, 6.0, 10.0]

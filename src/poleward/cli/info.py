@@ -33,6 +33,7 @@ def facts_in_words(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     facts, settings, versions = manifest["facts"], manifest["settings"], manifest["versions"]
     weight = "its own" if settings["weight"] is None else settings["weight"]
     source = f"{facts['source']} {facts['selection']}".strip() if "source" in facts else "arrays in memory"
+    n_trained = facts["n_trained"]
     return [
         ("data", f"{source}, {facts['n_samples']} {'images' if facts['kind'] == 'images' else 'rows'}"),
         ("trained / calibrated on", f"{facts['n_trained']} / {facts['n_calibration']}"),
@@ -42,6 +43,7 @@ def facts_in_words(manifest: dict[str, Any]) -> list[tuple[str, str]]:
             if "n_added" in facts
             else []
         ),
+        *([("kept by the scorer", f"{facts['n_kept']} of those trained on")] if facts["n_kept"] < n_trained else []),
         ("objective", f"{settings['objective']} ({settings['parametrisation']}, weight {weight})"),
         ("scorer", str(settings["scorer"])),
         ("latent dimensions", f"{facts['n_latent']}, of which {facts['n_latent_dead']} dead"),

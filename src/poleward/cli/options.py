@@ -23,7 +23,9 @@ Model = Annotated[Path, typer.Argument(help="Folder that `poleward fit --out` wr
 SourcePath = Annotated[
     Path,
     typer.Argument(
-        metavar="SOURCE", help="Folder of images, or a csv, tsv, parquet, npy or npz file.", show_default=False
+        metavar="SOURCE",
+        help="Folder of images, or a csv, tsv, parquet, npy, npz or zarr; also at an address, s3://...",
+        show_default=False,
     ),
 ]
 Device = Annotated[str, typer.Option(help='Where to compute: "auto", "cpu", "cuda", ...')]

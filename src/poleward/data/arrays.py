@@ -1,4 +1,4 @@
-"""NumPy files of many samples: (n, d) -> table rows; (n, height, width), or with a bands axis, -> images."""
+"""NumPy and zarr files of many samples: (n, d) -> table rows; (n, height, width), or with a bands axis, -> images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,8 @@ from poleward.data.reading import Pictures, Reading, Rows, listed
 from poleward.data.tables import row_ids
 from poleward.errors import SourceError
 
-SUFFIXES = (".npy", ".npz")
+ZARR = ".zarr"
+SUFFIXES = (".npy", ".npz", ZARR)
 USUAL_NAMES = ("X", "x", "images", "data", "X_train", "x_train")
 BYTES_PER_CHUNK = 1 << 22
 
@@ -28,7 +29,7 @@ def open_arrays(path: Path, reading: Reading, id_column: str | None = None) -> "
     id_column : which of them names the samples; None names them by their number, from 0
     """
     with _faults_named(path):
-        stack = _mapped(path, reading) if path.suffix.lower() == ".npy" else _archived(path, reading)
+        stack = {".npy": _mapped, ".npz": _archived, ZARR: _chunked}[path.suffix.lower()](path, reading)
     if id_column is not None and id_column not in stack.companions:
         raise SourceError(f"{path}: has no array {id_column!r} to take ids from; {_listed(stack.companions)}")
     if len(stack.shape) == 2:
@@ -146,6 +147,23 @@ def _archived(path: Path, reading: Reading) -> Stack:
             other for other, (shape, dtype) in shapes.items() if shape == array.shape[:1] and dtype.kind in "biufU"
         ]
         companions = {other: _native(archive[other]) for other in beside if other != name}
+    return Stack(lambda: array, array.shape, array.dtype, companions)
+
+
+def _chunked(path: Path, reading: Reading) -> Stack:
+    """An array of a zarr, read chunk by chunk; one-dimensional ones beside it lie in memory."""
+    try:
+        import zarr
+    except ImportError as fault:
+        raise SourceError(f'{path}: reading it needs zarr; run: pip install "poleward[zarr]"') from fault
+    found: Any = zarr.open(path, mode="r")
+    if hasattr(found, "shape"):
+        return Stack(lambda: found, found.shape, found.dtype)
+    members: dict[str, Any] = {name: one for name, one in found.members() if isinstance(one, zarr.Array)}
+    name = _chosen({name: (one.shape, one.dtype) for name, one in members.items()}, reading.array, path)
+    array = members.pop(name)
+    beside = {other: one for other, one in members.items() if one.shape == array.shape[:1]}
+    companions = {other: np.asarray(one[:]) for other, one in beside.items() if one.dtype.kind in "biufU"}
     return Stack(lambda: array, array.shape, array.dtype, companions)
 
 

@@ -13,6 +13,7 @@ from poleward.data import arrays, pictures, tables
 from poleward.data.arrays import ArrayPictures, ArrayRows, open_arrays
 from poleward.data.folder import FolderPictures
 from poleward.data.reading import Pictures, Reading, Rows, listed
+from poleward.data.remote import local
 from poleward.data.selection import Selection, picks
 from poleward.data.tables import (
     DelimitedRows,
@@ -65,13 +66,13 @@ class Source(Protocol):
 
 
 def open_source(path: str | Path, *, selection: Selection | None = None, reading: Reading | None = None) -> Source:
-    """Open a folder of images, or a .npy, .npz, .csv, .tsv or .parquet file.
+    """Open a folder of images, or a .npy, .npz, .zarr, .csv, .tsv or .parquet file, here or at an address (`remote`).
 
     Raises SourceError when the path is missing or of no accepted kind, and when the selection asks for columns that
     are not there; where ids are known without reading the samples, also when it selects nothing.
     """
     selection, reading = selection or Selection(), reading or Reading()
-    reader = open_reader(Path(path), selection, reading)
+    reader = open_reader(local(path), selection, reading)
     if isinstance(reader, RowReader):
         return SelectedRows(reader, selection)
     return SelectedPictures(reader, selection, reading)
@@ -83,7 +84,7 @@ def open_reader(path: Path, selection: Selection, reading: Reading) -> ImageRead
         raise SettingError(f"{path} is not a folder of images; only such a folder has a catalogue")
     if not path.exists():
         raise SourceError(f"{path}: there is no such file or folder")
-    if path.is_dir():
+    if path.is_dir() and path.suffix.lower() != arrays.ZARR:
         return FolderPictures(path, selection, reading)
     if path.suffix.lower() in arrays.SUFFIXES:
         return open_arrays(path, reading, selection.id_column)
