@@ -95,6 +95,50 @@ class Ranking:
 
 
 @dataclass(frozen=True)
+class LabelDoubt:
+    """A label that the network and the sample's neighbours speak against.
+
+    probability : that the label is wrong, in [0, 1]
+    agreement : what they give to the label, of 1 over all classes
+    """
+
+    id: str
+    label: str
+    suggested: str
+    probability: float
+    agreement: float
+
+
+@dataclass(frozen=True)
+class NearCopy:
+    """A sample that is the same as one given to ``fit``, or nearly.
+
+    copy_of : the other one's id
+    distance : root mean squared difference of their cells, in prepared units; an estimate beyond 64 cells
+    exact : whether every prepared value is the same
+    """
+
+    id: str
+    copy_of: str
+    distance: float
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What may be wrong with labelled samples.
+
+    doubts : labels that may be wrong, each with its probability
+    copies : pairs of a sample and one given to ``fit`` that is the same, or nearly
+    n_labelled : samples whose label is known and of a class of training
+    """
+
+    doubts: Sequence[LabelDoubt]
+    copies: Sequence[NearCopy]
+    n_labelled: int
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How well a score separates known anomalies from known normals (all in [0, 1]).
 

@@ -16,6 +16,12 @@ def test_it_tells_classes_apart_and_accepts_what_is_of_one(fitted, make_heaps):
     assert fitted.accepts(X).mean() > 0.8
 
 
+@pytest.mark.parametrize("far", [[0.0, 0, 0, -900], [700.0, -700, 0, 0], [9e5, 0, 0, 0]], ids=str)
+def test_a_row_far_from_everything_is_not_accepted_in_whatever_direction(fitted, make_heaps, far):
+    assert fitted.score_samples([far]) < fitted.score_samples(make_heaps(seed=1)[0]).min()
+    assert not fitted.accepts([far])
+
+
 def test_acceptance_is_a_p_value_above_the_level_that_can_be_kept(fitted, make_heaps):
     X, _ = make_heaps(seed=1)
     level = fitted.model_.conformal.level(fitted.alpha)

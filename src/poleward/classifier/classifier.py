@@ -1,5 +1,6 @@
 """The scikit-learn classifier."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from poleward.classifier.storage import load_classifier, save_classifier
 from poleward.detector.fitting import Run
 from poleward.detector.intake import Intake
 from poleward.detector.settings import resolve_device, seed_of
-from poleward.records import Ranking
+from poleward.records import Audit, Ranking
 
 
 class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -28,8 +29,9 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
     Parameters
     ----------
     objective : see `objectives.classes.catalogue`: "islands" (a compact island per class), "cross-entropy", ...
-    scorer : how far a sample lies from every class: "fused" (largest logit and nearest neighbours together), or a score
-        of `poleward.ood`: "knn", "max-logit", "energy", "msp", "mahalanobis", "vim", ...
+    scorer : how far a sample lies from every class: "fused" (the largest logit together with the nearest features of
+        images, or the Mahalanobis distance of rows), or a score of `poleward.ood`: "knn", "max-logit", "energy",
+        "mahalanobis", "vim", ...
     width : at least 1; channels of the first convolution (images), of the hidden layers (tables)
     epochs : at least 1; None for about 1,500 (images) or 2,000 (tables) steps
     batch_size : at least 1; fewer samples make one batch
@@ -102,19 +104,22 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
         ------
         SourceError (a ValueError) for labels or samples that cannot be learned from, among them a single class.
         """
-        return self.fit_under(X, y, Run())
+        return self.fit_under(X, y, run=Run())
 
-    def fit_under(self, X: Any, y: Any, run: Run, axes: str | None = None) -> "OpenSetClassifier":
+    def fit_under(
+        self, X: Any, y: Any, *, run: Run, axes: str | None = None, ids: Sequence[str] | None = None
+    ) -> "OpenSetClassifier":
         """`fit`, watched, with a checkpoint, and stoppable between any two steps.
 
         axes : of images, "nhw", "nhwb" or "nbhw"; None to tell them from the shape
+        ids : (n,) names of the samples, which an audit gives back; row numbers when None
         """
         settings, seed = self.settings(), seed_of(self.random_state)
         with self._refitting():
             kind, data = self._samples(X, reset=True, axes=axes)
             classes, labels = numbered_labels(y)
             check_consistent_length(X, labels)
-            self._adopt(fit_classifier(kind, data, classes, labels, settings, seed, run))
+            self._adopt(fit_classifier(kind, data, classes, labels, settings, seed, run, ids))
         return self
 
     def settings(self) -> ClassifierSettings:
@@ -162,6 +167,18 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
         data = self._samples(X)[1]
         names = ids if ids is not None else [str(row) for row in range(len(data))]
         return self._fitted().rank(data, names, alpha)
+
+    def audit(self, X: Any, y: Any = None, ids: Sequence[str] | None = None) -> Audit:
+        """Likely wrong labels among those of X, and near copies of the training samples; see `classifier.audit`.
+
+        y : (n,) labels; None for those that the samples were fitted with, where they were
+        ids : (n,) names; row numbers when None
+        """
+        data = self._samples(X)[1]
+        names = list(ids) if ids is not None else [str(row) for row in range(len(data))]
+        if y is not None:
+            check_consistent_length(data, y)
+        return self._fitted().audit(data, names, None if y is None else [str(label) for label in y])
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
         """Codes (n, k), where the objective places the samples."""

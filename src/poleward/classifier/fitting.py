@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -42,6 +42,7 @@ def fit_classifier(
     settings: ClassifierSettings,
     seed: int,
     run: Run | None = None,
+    ids: Sequence[str] | None = None,
 ) -> ClassifierModel:
     """Fit a classifier to raw samples and the numbers of their classes.
 
@@ -63,8 +64,9 @@ def fit_classifier(
         )
     network.to(DTYPE[kind])
     seen = see_all(network, load, len(labels), kind, plan.device)
-    memory = remembered(samples, labels, trained, seen)
-    outlyingness = learned_outlyingness(settings, network, memory, plan.device)
+    names = ids if ids is not None else [str(row) for row in range(len(labels))]
+    memory = remembered(samples, names, labels, trained, seen)
+    outlyingness = learned_outlyingness(kind, settings, network, memory, plan.device)
     calibration = outlyingness.score(seen.take(kept_aside))
     require_spread(np.concatenate([calibration, outlyingness.score(seen.take(trained[: SAMPLES_AT_A_TIME[kind]]))]))
     conformal = Conformal(calibration)
@@ -98,12 +100,12 @@ def fit_classifier(
 
 
 def learned_outlyingness(
-    settings: ClassifierSettings, network: LabelledNetwork, memory: Memory, device: str
+    kind: str, settings: ClassifierSettings, network: LabelledNetwork, memory: Memory, device: str
 ) -> PostHoc:
     """The score asked for, fitted to what the network says of the training samples, by their features alone."""
     features = memory.features[memory.trained]
     logits = head_of(network, features, device)[0]
-    outlyingness = build_outlyingness(settings.scorer, network, features.shape[1], settings.n_neighbors)
+    outlyingness = build_outlyingness(settings.scorer, network, features.shape[1], settings.n_neighbors, kind)
     return outlyingness.fit(Outputs(features, logits, memory.labels[memory.trained]))
 
 
@@ -165,14 +167,16 @@ WEIGHT_DECAY = 5e-4
 """Of the image networks."""
 
 
-def remembered(samples: Samples, labels: NDArray[np.int64], rows: NDArray[np.int64], seen: Outputs) -> Memory:
+def remembered(
+    samples: Samples, ids: Sequence[str], labels: NDArray[np.int64], rows: NDArray[np.int64], seen: Outputs
+) -> Memory:
     """The samples as the model keeps them; ``rows`` are those that were trained on."""
     trained = np.zeros(len(labels), bool)
     trained[rows] = True
     size = SAMPLES_AT_A_TIME[samples.preparation.kind]
     every = np.arange(len(labels))
     parts = [sketches(samples.load(every[start : start + size])) for start in range(0, len(every), size)]
-    return Memory(samples.prints, labels, trained, seen.features, np.concatenate(parts))
+    return Memory(tuple(ids), samples.prints, labels, trained, seen.features, np.concatenate(parts))
 
 
 def identity(samples: Samples, labels: NDArray[np.int64], settings: ClassifierSettings, seed: int) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poleward.calibration.conformal import Conformal
+from poleward.classifier.audit import Auditor
 from poleward.classifier.confidence import probabilities
 from poleward.classifier.head import head_of
 from poleward.classifier.memory import Memory
@@ -15,11 +17,12 @@ from poleward.classifier.network import network_input, see_all
 from poleward.classifier.settings import ClassifierSettings
 from poleward.data.fingerprint import fingerprints
 from poleward.data.preparation import Preparation
+from poleward.data.sketch import sketches
 from poleward.detector.ranker import member
 from poleward.detector.rows import prepared_runs
 from poleward.labelled.network import LabelledNetwork
 from poleward.ood.outputs import Outputs, PostHoc
-from poleward.records import Ranking
+from poleward.records import Audit, Features, LabelDoubt, NearCopy, Ranking
 
 
 @dataclass
@@ -64,11 +67,12 @@ class ClassifierModel:
         SourceError for a sample in which nothing was observed.
         """
         for features in prepared_runs(self.preparation, data):
-            inputs = network_input(features, self.preparation.has_missing)
-            yield (
-                fingerprints(features),
-                see_all(self.network, inputs.__getitem__, len(features), self.kind, self.device),
-            )
+            yield fingerprints(features), self.see(features)
+
+    def see(self, features: Features) -> Outputs:
+        """What the network says of prepared samples."""
+        inputs = network_input(features, self.preparation.has_missing)
+        return see_all(self.network, inputs.__getitem__, len(features), self.kind, self.device)
 
     def scores(self, data: Any) -> NDArray[np.float64]:
         """Scores (n,) of raw samples, higher is farther from every class."""
@@ -100,6 +104,33 @@ class ClassifierModel:
         p = probabilities(seen.logits, self.temperature)
         known = member(prints, self.memory.known_prints)
         return self.outlyingness.score(seen), known, self.classes[p.argmax(axis=1)], p.max(axis=1)
+
+    def audit(self, data: Any, ids: Sequence[str], labels: Sequence[str] | None = None) -> Audit:
+        """What may be wrong with raw samples and their labels, in their order.
+
+        labels : (n,) as text; None for those that the samples were fitted with, where they were
+        """
+        place = {str(name): number for number, name in enumerate(self.classes.tolist())}
+        doubts, copies, n_labelled, done = list[LabelDoubt](), list[NearCopy](), 0, 0
+        for features in prepared_runs(self.preparation, data):
+            prints, part = fingerprints(features), slice(done, done + len(features))
+            done = part.stop
+            rows = self.memory.rows_of(ids[part], prints)
+            if labels is None:
+                numbers = np.where(rows >= 0, self.memory.labels[rows], -1)
+            else:
+                numbers = np.array([place.get(label, -1) for label in labels[part]], np.int64)
+            seen = self.see(features)
+            expected = probabilities(seen.logits, self.temperature)
+            doubts += self.auditor.doubts(ids[part], rows, seen.features, expected, numbers)
+            copies += self.auditor.copies(ids[part], rows, prints, sketches(features))
+            n_labelled += int((numbers >= 0).sum())
+        return Audit(doubts, copies, n_labelled)
+
+    @cached_property
+    def auditor(self) -> Auditor:
+        """What doubts labels and finds copies."""
+        return Auditor(self.memory, [str(name) for name in self.classes.tolist()])
 
     def warnings(self) -> list[str]:
         """What a user should know before trusting the decisions, in sentences."""

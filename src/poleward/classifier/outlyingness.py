@@ -10,6 +10,7 @@ from poleward.classifier.head import head_of
 from poleward.errors import SettingError
 from poleward.labelled.network import LabelledNetwork
 from poleward.ood.catalogue import NAMES, WITH_HEAD, build_score
+from poleward.ood.mahalanobis import Mahalanobis
 from poleward.ood.max_logit import MaxLogit
 from poleward.ood.nearest import Nearest
 from poleward.ood.outputs import Head, Outputs, PostHoc
@@ -74,15 +75,20 @@ class OfCodes(PostHoc):
         return Outputs(codes, outputs.logits, outputs.labels)
 
 
-def build_outlyingness(name: str, network: LabelledNetwork, n_features: int, n_neighbors: int) -> PostHoc:
+def build_outlyingness(
+    name: str, network: LabelledNetwork, n_features: int, n_neighbors: int, kind: str = "images"
+) -> PostHoc:
     """The named score for outputs of the network, not yet fitted.
+
+    Beside the largest logit, the fusion asks the nearest codes of images. Values of rows are not bounded as pixels
+    are, and a row far out has a large logit and a direction like any other; its Mahalanobis distance is large as well.
 
     Errors
     ------
     SettingError for a score that needs a linear head where the objective has none.
     """
     if name == FUSED:
-        return Fused([MaxLogit(), OfCodes(Nearest(n_neighbors), network)])
+        return Fused([MaxLogit(), OfCodes(Nearest(n_neighbors), network) if kind == "images" else Mahalanobis()])
     if name == NEAREST_CODES:
         return OfCodes(Nearest(n_neighbors), network)
     if name == NEAREST:

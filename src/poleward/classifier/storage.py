@@ -85,7 +85,7 @@ def _model(contents: Folder, settings: ClassifierSettings, device: str) -> Class
         classes=classes,
         preparation=preparation,
         network=network,
-        outlyingness=learned_outlyingness(settings, network, memory, device),
+        outlyingness=learned_outlyingness(preparation.kind, settings, network, memory, device),
         memory=memory,
         temperature=float(manifest["temperature"]),
         conformal=Conformal(arrays["calibration.scores"]),

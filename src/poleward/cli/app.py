@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import poleward
+from poleward.cli.audit import audit
 from poleward.cli.bench import bench
 from poleward.cli.correct import correct
 from poleward.cli.demo import demo
@@ -44,6 +45,7 @@ ABOUT_SOURCES: tuple[Callable[..., None], ...] = (
     report,
     explore,
     evaluate,
+    audit,
     recalibrate,
     update,
     figure,

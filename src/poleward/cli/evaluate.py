@@ -1,20 +1,36 @@
 """poleward evaluate."""
 
 import json as json_format
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
+from poleward.cli.loading import load_classifier, load_estimator
+from poleward.cli.options import (
+    Alarms,
+    Alpha,
+    Config,
+    Device,
+    Labels,
+    Model,
+    SourceOptions,
+    SourcePath,
+    asked_level,
+    read_labels,
+)
 from poleward.cli.score import ranked
 from poleward.cli.terminal import report_skipped, say, table
+from poleward.errors import SourceError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from poleward.records import Evaluation
+    from poleward.data.classes import Classes
+    from poleward.data.truth import Truth as Known
+    from poleward.records import Evaluation, Ranking
 
 Truth = Annotated[
     Path | None,
@@ -32,6 +48,7 @@ def evaluate(
     truth: Truth = None,
     truth_column: TruthColumn = None,
     normal: Normal = None,
+    labels: Labels = None,
     alpha: Alpha = None,
     alarms: Alarms = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -40,37 +57,92 @@ def evaluate(
     *,
     options: SourceOptions,
 ) -> None:
-    """Say how well the scores of SOURCE separate known anomalies from known normal samples."""
-    import numpy as np
+    """Say how well the scores of SOURCE separate known anomalies from known normal samples.
 
+    With --labels and a model that was fitted with them, also how well classes are recognised; samples of other classes
+    count as anomalies unless --truth says which ones are.
+    """
     from poleward.data.truth import read_truth
-    from poleward.detector.detector import Detector
-    from poleward.metrics.ranking import evaluate as figures
 
     level = asked_level(alpha, alarms)
-    detector = Detector.load(model, device)
-    options = options.as_trained(detector.model_.facts)
-    known = read_truth(truth, source, options.selection(), truth_column, normal, options.reading())
+    estimator: Any = load_estimator(model, device) if labels is None else load_classifier(model, device)
+    options = options.as_trained(estimator.model_.facts)
+    classes = None if labels is None else read_labels(labels, source, options)
+    known = None
+    if classes is None or truth is not None or truth_column is not None:
+        known = read_truth(truth, source, options.selection(), truth_column, normal, options.reading())
     opened = options.open(source)
-    ids: list[str] = []
-    scores, flags = [], []
-    for batch, ranking in ranked(detector, opened, level):
-        ids += batch.ids
-        scores.append(ranking.score)
-        flags.append(ranking.is_anomaly)
+    parts = [ranking for _, ranking in ranked(estimator, opened, level)]
     report_skipped(opened.skipped)
-    is_anomaly, is_known = known.aligned(ids)
-    result = figures(is_anomaly[is_known], np.concatenate(scores)[is_known])
-    flagged = shares_flagged(np.concatenate(flags)[is_known], is_anomaly[is_known]) if level is not None else {}
+    ids = [name for part in parts for name in part.id]
+    recognised: dict[str, Any] = {}
+    if classes is not None:
+        names, trained = classes.of(ids), {str(name) for name in estimator.classes_}
+        recognised = recognition(parts, names, trained)
+        known = known or strangers(classes, trained)
+    separated, title = separation(parts, ids, known, level is not None)  # type: ignore[arg-type]
     if json:
-        say(json_format.dumps(vars(result) | flagged, default=dict))
+        say(json_format.dumps(recognised | separated, default=dict))
         return
+    if recognised:
+        table("Classes", in_words(recognised, level))
+    if separated:
+        table(title, in_words(separated, level))
+
+
+def strangers(classes: "Classes", trained: set[str]) -> "Known":
+    """Samples of classes that a model was not trained on, as anomalies."""
+    import numpy as np
+
+    from poleward.data.truth import Truth
+
+    labels = np.array([label not in trained for label in classes.labels], bool)
+    known = np.array([label != "" for label in classes.labels], bool)
+    return Truth("of other classes", labels, known, classes.keys)
+
+
+def recognition(parts: Sequence["Ranking"], names: Sequence[str], trained: set[str]) -> dict[str, Any]:
+    """How well the classes of training are recognised, over all samples of them and over those that are accepted."""
+    import numpy as np
+
+    from poleward.data.reading import listed
+    from poleward.metrics.classes import accuracy, balanced_accuracy, calibration_error
+
+    of_training = np.array([name in trained for name in names], bool)
+    if not of_training.any():
+        raise SourceError(f"no sample is of a class of training ({listed(sorted(trained), 5)}); are these the labels?")
+    true = np.array(names)[of_training]
+    predicted = np.concatenate([part.label for part in parts])[of_training]
+    confidence = np.concatenate([part.confidence for part in parts])[of_training]
+    accepted = ~np.concatenate([part.is_anomaly for part in parts])[of_training]
+    return {
+        "n_of_known_classes": int(of_training.sum()),
+        "accuracy": accuracy(true.tolist(), predicted.tolist()),
+        "balanced_accuracy": balanced_accuracy(true.tolist(), predicted.tolist()),
+        "calibration_error": calibration_error(true.tolist(), predicted.tolist(), confidence),
+        "accepted": float(accepted.mean()),
+        "accuracy_of_accepted": accuracy(true[accepted].tolist(), predicted[accepted].tolist()),
+    }
+
+
+def separation(
+    parts: Sequence["Ranking"], ids: Sequence[str], known: "Known", decided: bool
+) -> tuple[dict[str, Any], str]:
+    """How well the scores separate anomalies, and a title; nothing where no class is a stranger to the model."""
+    import numpy as np
+
+    from poleward.metrics.ranking import evaluate as figures
+
+    is_anomaly, is_known = known.aligned(ids)
+    if parts[0].label is not None and not is_anomaly.any():
+        return {}, ""
+    score, flagged = (
+        np.concatenate([getattr(part, name) for part in parts])[is_known] for name in ("score", "is_anomaly")
+    )
+    result = figures(is_anomaly[is_known], score)
     n_all = result.n_anomalous + result.n_normal
     title = f"{result.n_anomalous:,} anomalies among {n_all:,} samples (column {known.column})"
-    rows: list[tuple[str, ...]] = [
-        (f"{name.replace('_', ' ')} at level {level:g}", f"{share:.4f}") for name, share in flagged.items()
-    ]
-    table(title, rows_of(result) + rows)
+    return vars(result) | (shares_flagged(flagged, is_anomaly[is_known]) if decided else {}), title
 
 
 def shares_flagged(flagged: "NDArray[np.bool_]", is_anomaly: "NDArray[np.bool_]") -> dict[str, float]:
@@ -83,11 +155,29 @@ def shares_flagged(flagged: "NDArray[np.bool_]", is_anomaly: "NDArray[np.bool_]"
 
 def rows_of(evaluation: "Evaluation") -> list[tuple[str, ...]]:
     """The figures as a reader wants them."""
+    return in_words(vars(evaluation), None)
+
+
+WORDS = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "fpr95": "FPR95, normal positive",
+    "fpr95_ood_positive": "FPR95, anomaly positive",
+    "anomalies_found": "anomalies found at level {level:g}",
+    "false_alarms": "false alarms at level {level:g}",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "calibration_error": "calibration error of the confidence",
+    "accepted": "accepted",
+    "accuracy_of_accepted": "accuracy of the accepted",
+}
+"""Figures by name, in words; what is not here, counts, stands elsewhere."""
+
+
+def in_words(figures: Mapping[str, Any], level: float | None) -> list[tuple[str, ...]]:
+    """Figures by name as rows of a table."""
     rows: list[tuple[str, ...]] = [
-        ("AUROC", f"{evaluation.auroc:.4f}"),
-        ("average precision", f"{evaluation.average_precision:.4f}"),
-        ("FPR95, normal positive", f"{evaluation.fpr95:.4f}"),
-        ("FPR95, anomaly positive", f"{evaluation.fpr95_ood_positive:.4f}"),
+        (words.format(level=level or 0.0), f"{figures[name]:.4f}") for name, words in WORDS.items() if name in figures
     ]
-    rows += [(f"precision among the first {n:,}", f"{p:.4f}") for n, p in evaluation.precision_at.items()]
-    return rows
+    first = figures.get("precision_at", {})
+    return rows + [(f"precision among the first {n:,}", f"{p:.4f}") for n, p in first.items()]

@@ -1,13 +1,24 @@
 """poleward fit."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from poleward.cli.options import Config, Device, SourceOptions, SourcePath, asked_level, parse_types
+from poleward.cli.options import (
+    Config,
+    Device,
+    Labels,
+    SourceOptions,
+    SourcePath,
+    asked_level,
+    parse_types,
+    read_labels,
+)
 from poleward.cli.terminal import progress, report_skipped, say, stop_on_interrupt, warn
-from poleward.errors import OutputError, TrainingCollapsed
+from poleward.errors import OutputError, SettingError, TrainingCollapsed
 
 LEARNING = "How it learns"
 DECIDING = "How it decides"
@@ -16,10 +27,12 @@ DECIDING = "How it decides"
 def fit(
     source: SourcePath,
     out: Annotated[Path, typer.Option(help="Folder for the model; replaced when it holds one.", show_default=False)],
+    labels: Labels = None,
     objective: Annotated[
         str | None,
         typer.Option(
-            help="compressed, compressed-half, vmf, variational, moments, norm or autoencoder.",
+            help="compressed, compressed-half, vmf, variational, moments, norm or autoencoder; with --labels islands,"
+            " cross-entropy, ...",
             rich_help_panel=LEARNING,
         ),
     ] = None,
@@ -27,10 +40,19 @@ def fit(
         str | None,
         typer.Option(
             help="fused, knn, knn-sphere, knn-whitened, isolation-forest, reconstruction, norm, input-knn,"
-            " input-knn-whitened or input-isolation-forest.",
+            " input-knn-whitened or input-isolation-forest; with --labels fused, knn, max-logit, energy, ...",
             rich_help_panel=LEARNING,
         ),
     ] = None,
+    width: Annotated[int | None, typer.Option(help="With --labels: of the network.", rich_help_panel=LEARNING)] = None,
+    augment: Annotated[
+        bool,
+        typer.Option(
+            "--augment/--no-augment",
+            help="With --labels: show images also shifted, mirrored and with a part cut out.",
+            rich_help_panel=LEARNING,
+        ),
+    ] = True,
     n_latent: Annotated[int | None, typer.Option(help="Latent dimensions.", rich_help_panel=LEARNING)] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.", rich_help_panel=LEARNING)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a step.", rich_help_panel=LEARNING)] = None,
@@ -94,9 +116,9 @@ def fit(
     *,
     options: SourceOptions,
 ) -> None:
-    """Learn what is normal in SOURCE and write the model to a folder."""
+    """Learn what is normal in SOURCE and write the model to a folder; with --labels, learn its classes."""
     from poleward.artifact.folder import require_replaceable
-    from poleward.detector.detector import Detector
+    from poleward.data.source import read_whole
     from poleward.detector.fitting import Run
     from poleward.detector.raw import gathered
     from poleward.processes.joining import joined
@@ -106,37 +128,44 @@ def fit(
     given: dict[str, Any] = {
         "objective": objective,
         "scorer": scorer,
-        "n_latent": n_latent,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
-        "weight": weight,
-        "schedule": schedule,
-        "parametrisation": parametrisation,
         "n_neighbors": n_neighbors,
         "stretch": stretch,
         "types": parse_types(types),
-        "correction": correction,
         "alpha": asked_level(alpha, alarms),
-        "contamination": parse_contamination(contamination),
         "calibration_share": calibration_share,
         "nodata": options.nodata,
+        "random_state": seed,
+        "device": device,
     }
-    detector = Detector(
-        **{name: value for name, value in given.items() if value is not None}, random_state=seed, device=device
-    )
-    detector.settings()
+    of_detectors = {
+        "n_latent": n_latent,
+        "weight": weight,
+        "schedule": schedule,
+        "parametrisation": parametrisation,
+        "correction": correction or None,
+        "contamination": parse_contamination(contamination),
+    }
+    of_classifiers = {"width": width, "augment": None if augment else False}
+    estimator = asked_estimator(given, of_detectors, of_classifiers, labels)
+    estimator.settings()
+    if labels is not None and processes > 1:
+        raise SettingError("--processes does not go with --labels; leave it out")
     require_replaceable(out)
     require_writable(out)
+    classes = None if labels is None else read_labels(labels, source, options)
+    options = without_labels(labels, source, options)
     opened = options.open(source)
     keep_freed_memory()
     checkpoint = out.with_name(f"{out.name}.checkpoint")
     with joined(processes):
         with progress("reading") as on_read:
-            raw = gathered(opened, on_read)
+            raw: Any = gathered(opened, on_read) if classes is None else read_whole(opened, on_read)
         if not leads():
             with stop_on_interrupt() as stop:
-                detector.help_fit(raw, Run(checkpoint if resume else None, resume, None, stop))
+                estimator.help_fit(raw, Run(checkpoint if resume else None, resume, None, stop))
             return
         report_skipped(opened.skipped)
         if resume and not checkpoint.exists():
@@ -144,22 +173,57 @@ def fit(
         with progress("training") as on_step, stop_on_interrupt() as stop:
             run = Run(checkpoint, resume, on_step, stop)
             try:
-                detector.fit_raw(raw, run)
+                if classes is None:
+                    estimator.fit_raw(raw, run)
+                else:
+                    estimator.fit_under(raw.data, classes.of_all(raw.ids), run=run, axes="nhwb", ids=raw.ids)
             except TrainingCollapsed:
                 run.forget()
                 raise
-    detector.model_.facts |= {
+    estimator.model_.facts |= {
         "source": source.name,
         "selection": str(options.selection()),
         "id_column": options.id_column,
         "reading": {"resize": options.resize, "nodata": options.nodata},
     }
-    detector.save(out)
+    estimator.save(out)
     run.forget()  # only now: a disc that is full costs the last seconds of training, not all of it
-    for warning in detector.model_.warnings():
+    for warning in estimator.model_.warnings():
         warn(warning)
-    facts = detector.model_.facts
-    say(f"Trained on {facts['n_trained']:,} samples, calibrated on {facts['n_calibration']:,}; the model lies in {out}")
+    facts = estimator.model_.facts
+    of = "" if classes is None else f" of {len(facts['class_counts']):,} classes"
+    say(
+        f"Trained on {facts['n_trained']:,} samples{of}, calibrated on {facts['n_calibration']:,};"
+        f" the model lies in {out}"
+    )
+
+
+def asked_estimator(
+    given: Mapping[str, Any], of_detectors: Mapping[str, Any], of_classifiers: Mapping[str, Any], labels: str | None
+) -> Any:
+    """The estimator with what was said of it; SettingError for what only the other kind has."""
+    asked, foreign = (of_detectors, of_classifiers) if labels is None else (of_classifiers, of_detectors)
+    said = [name for name, value in foreign.items() if value is not None]
+    if said:
+        why = "goes with --labels" if labels is None else "does not go with --labels"
+        raise SettingError(f"--{said[0].replace('_', '-')} {why}; leave it out")
+    settings = {name: value for name, value in {**given, **asked}.items() if value is not None}
+    if labels is not None:
+        from poleward.classifier.classifier import OpenSetClassifier
+
+        return OpenSetClassifier(**settings)
+    from poleward.detector.detector import Detector
+
+    return Detector(**settings)
+
+
+def without_labels(labels: str | None, source: Path, options: SourceOptions) -> SourceOptions:
+    """These options, the column of labels not among those to learn from."""
+    from poleward.data.classes import is_feature
+
+    if labels is None or not is_feature(labels, source, options.selection(), options.reading()):
+        return options
+    return replace(options, exclude=",".join(filter(None, (options.exclude, labels))))
 
 
 def parse_contamination(text: str | None) -> float | str | None:

@@ -12,6 +12,7 @@ import typer
 from poleward.errors import SettingError, SourceError
 
 if TYPE_CHECKING:
+    from poleward.data.classes import Classes
     from poleward.data.reading import Reading
     from poleward.data.selection import Selection
     from poleward.data.source import Source
@@ -39,6 +40,16 @@ Alarms = Annotated[
         metavar="ALARMS/ROWS",
         help="The same said in another way: the false alarms to expect, for example 10/1000, ten in a thousand normal"
         " samples.",
+    ),
+]
+
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|COLUMN|folders",
+        help="The class of each sample: a csv or parquet file (id, label), a column of SOURCE or of its catalogue, an"
+        " array of the npz, or the names of the folders that the images lie in.",
+        show_default=False,
     ),
 ]
 
@@ -174,6 +185,13 @@ class SourceOptions:
             resize=self.resize if self.resize is not None else read.get("resize"),
             nodata=self.nodata if self.nodata is not None else read.get("nodata"),
         )
+
+
+def read_labels(labels: str, source: Path, options: SourceOptions) -> "Classes":
+    """The class of each sample that is meant, as --labels says it."""
+    from poleward.data.classes import read_classes
+
+    return read_classes(labels, source, options.selection(), options.reading())
 
 
 def with_source_options(command: Callable[..., None]) -> Callable[..., None]:

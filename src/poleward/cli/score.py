@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from poleward.cli.loading import is_classifier, load_estimator
 from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
 from poleward.cli.terminal import progress, report_skipped, say, warn
 from poleward.errors import OutputError, SettingError, SourceError
 
 if TYPE_CHECKING:
     from poleward.calibration.discovery import Discoveries
+    from poleward.classifier.classifier import OpenSetClassifier
     from poleward.data.source import Batch, Source
     from poleward.detector.detector import Detector
     from poleward.records import Ranking
@@ -50,17 +52,24 @@ def score(
     *,
     options: SourceOptions,
 ) -> None:
-    """Rank the samples of SOURCE: id, score, p_value, is_anomaly and in_training of each, in its order."""
+    """Rank the samples of SOURCE: id, score, p_value, is_anomaly and in_training of each, in its order.
+
+    A model that was fitted with --labels adds class and confidence.
+    """
     from poleward.calibration.discovery import Discoveries
     from poleward.data.rankings import RankingWriter
-    from poleward.detector.detector import Detector
 
     level = asked_level(alpha, alarms, fdr)
     require_engine(engine, address)
     if out.exists() and source.exists() and out.samefile(source):
         raise OutputError(f"{out}: is the source itself; choose another --out")
-    with RankingWriter(out) as writer:
-        detector = Detector.load(model, device)
+    with_classes = is_classifier(model)
+    if with_classes and engine == RAY:
+        raise SettingError(
+            f"{model}: was fitted with --labels, and such models rank in this process; leave --engine out"
+        )
+    with RankingWriter(out, with_classes) as writer:
+        detector = load_estimator(model, device)
         facts = detector.model_.facts
         opened = options.as_trained(facts).named_as_trained(facts, source).open(source)
         skipped: list[tuple[str, str]] = []
@@ -69,7 +78,7 @@ def score(
             rankings = ranked_on_cluster(model, opened, level, address, skipped)
         if fdr is not None:
             discoveries = Discoveries(len(detector.model_.conformal.scores), fdr)
-            rankings = discovered(rankings, discoveries, out)
+            rankings = discovered(rankings, discoveries, out, with_classes)
         n_ranked = n_flagged = 0
         with closing(rankings):
             for ranking in rankings:
@@ -83,7 +92,7 @@ def score(
 
 
 def discovered(
-    rankings: Iterable["Ranking"], discoveries: "Discoveries", beside: Path
+    rankings: Iterable["Ranking"], discoveries: "Discoveries", beside: Path, with_classes: bool = False
 ) -> Generator["Ranking", None, None]:
     """The rankings with decisions that need all p-values: written to a file beside another, then gone through again."""
     from poleward.data.rankings import RankingWriter, ranking_pieces
@@ -91,7 +100,7 @@ def discovered(
 
     with staged(beside) as folder:
         undecided = folder / "ranking.parquet"
-        with RankingWriter(undecided) as writer:
+        with RankingWriter(undecided, with_classes) as writer:
             for ranking in rankings:
                 discoveries.add(ranking.p_value)
                 writer.write(ranking)
@@ -128,7 +137,9 @@ def ranked_on_cluster(
             advance(done, total)
 
 
-def ranked(detector: "Detector", source: "Source", alpha: float | None) -> Iterator[tuple["Batch", "Ranking"]]:
+def ranked(
+    detector: "Detector | OpenSetClassifier", source: "Source", alpha: float | None
+) -> Iterator[tuple["Batch", "Ranking"]]:
     """Go through a source, some samples at a time, and rank them."""
     from poleward.detector.settings import require_within_bounds
 
