@@ -24,12 +24,21 @@ def lines_that_start_with(word):
 
 def test_its_python_gives_what_its_comments_say(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     names = {}
     exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own page
     assert names["detector"].transform(names["X"]).shape == (1000, 32)
     odd = names["X"][0] + 3 * names["rng"].normal(size=10)
     assert np.array_equal(names["detector"].predict([names["X"][0], odd]), [1, -1])
+
+
+def test_its_classifier_accepts_more_of_what_it_knows():
+    _, code = blocks("python")
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own page
+    images, known, classifier = (names[name] for name in ("images", "known", "classifier"))
+    assert np.array_equal(classifier.predict(images[known][:3]), [0, 1, 2])
+    assert classifier.accepts(images[~known]).mean() < classifier.accepts(images[known]).mean()
 
 
 @pytest.mark.parametrize("part", ["images", "table", "dirty", "arrays"])
