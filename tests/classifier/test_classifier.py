@@ -40,7 +40,7 @@ def test_a_sample_has_the_same_bits_alone_and_in_any_batch(make_heaps, make_clas
     X, y = make_heaps()
     if images:
         X = np.random.default_rng(0).normal(size=(90, 8, 8)) + (y == "ant")[:, None, None]
-    classifier = make_classifier(epochs=1, width=4).fit(X, y)
+    classifier = make_classifier(epochs=1, width=8).fit(X, y)
     for said in (classifier.score_samples, classifier.predict_proba, classifier.transform):
         together = said(X)
         assert np.array_equal(np.concatenate([said(X[row : row + 1]) for row in range(5)]), together[:5])

@@ -461,13 +461,13 @@ def test_a_disc_that_fills_up_leaves_the_old_model_whole(refused, poleward, sour
 def test_a_disc_that_fills_up_at_the_end_does_not_cost_the_training(
     refused, poleward, sources, here, disc_full_after, monkeypatch
 ):
-    from poleward.detector import detector
+    from poleward.detector import storage
     from poleward.errors import OutputError
     from poleward.training import checkpoint
 
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", -1.0)
     with monkeypatch.context() as full:
-        full.setattr(detector, "save_model", raises(OutputError("m: writing failed (No space left on device)")))
+        full.setattr(storage, "save_model", raises(OutputError("m: writing failed (No space left on device)")))
         refused("fit", sources / "images", *FIT)
     assert here() == ["m.checkpoint"]
     assert poleward("fit", sources / "images", *FIT, "--resume").code == 0

@@ -2,7 +2,6 @@ import gzip
 import io
 import struct
 import zlib
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -164,7 +163,7 @@ def test_damaged_bytes_are_named(content):
 @pytest.mark.parametrize("pack", [as_tiff, as_fits])
 def test_a_truncated_scientific_image_is_named(pack):
     content = pack(np.zeros((64, 64), np.float32))
-    with pytest.raises(SourceError, match=r"^a: cannot be read"), pytest.warns() if pack is as_fits else nullcontext():
+    with pytest.raises(SourceError, match=r"^a: cannot be read"):
         read_picture(content[: len(content) // 2], "a", PLAIN)
 
 

@@ -123,4 +123,6 @@ def without_anomalies(scores: NDArray[np.floating[Any]], share: float) -> NDArra
 def _unstretched(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """ln(1 + s/median) where no score is negative: a few huge distances are then no heavy tail."""
     median = float(np.median(scores))
-    return np.asarray(np.log1p(scores / median) if median > 0 and scores.min() >= 0 else scores, np.float64)
+    if median <= 0 or scores.min() < 0:
+        return np.asarray(scores, np.float64)
+    return np.asarray(np.log(scores + median) - np.log(median), np.float64)  # s/median itself may overflow
