@@ -29,8 +29,8 @@ def numbered_labels(y: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
     classes, numbers = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise SourceError(
-            f"all {len(labels)} samples have the label {classes.tolist()[0]!r}; a classifier needs at least two classes, and for"
-            " one class there is poleward.Detector"
+            f"all {len(labels)} samples have the label {classes.tolist()[0]!r}; a classifier needs at least two"
+            " classes, and for one class there is poleward.Detector"
         )
     if len(classes) > MOST_CLASSES:
         raise SourceError(
