@@ -114,6 +114,20 @@ def test_a_damaged_file_is_named(tmp_path, name, content):
         open_source(tmp_path / name)
 
 
+def test_a_damaged_header_or_archive_is_named_too(tmp_path):
+    """NumPy reads the head of an array as a literal, and zipfile refuses versions that it does not know."""
+    np.save(tmp_path / "a.npy", np.zeros((3, 5)))
+    whole = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(whole.replace(b"(3, 5)", b"(3, 5 "))
+    np.savez(tmp_path / "a.npz", X=np.zeros((3, 5)))
+    whole = (tmp_path / "a.npz").read_bytes()
+    central = whole.index(b"PK\x01\x02")
+    (tmp_path / "a.npz").write_bytes(whole[: central + 6] + b"\x7d" + whole[central + 7 :])
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(SourceError, match=rf"{name}: cannot be read as a NumPy file"):
+            open_source(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
 def test_objects_are_never_unpickled(tmp_path, name):
     objects = np.array([[{}]], dtype=object)

@@ -13,7 +13,6 @@ from poleward.serve.application import MOST_EXPLAINED, PATHS
 from poleward.serve.door import Limits
 
 JSON, CSV, BYTES = "application/json", "text/csv", "application/octet-stream"
-TRAPS = "poleward.serve.application.Reader.samples"
 
 
 def scored(client, content, kind, **query):
@@ -293,7 +292,7 @@ def test_a_fault_of_the_server_is_told_without_its_insides(ask, rows, objects, m
         raise RuntimeError("secret")
 
     client = ask(rows.detector, Limits(most_requests=62))
-    monkeypatch.setattr(TRAPS, broken)
+    monkeypatch.setattr("poleward.detector.ranker.Ranker.scores", broken)
     assert "secret" not in refused(client.post("/score", json=objects[:1]), 500)
     monkeypatch.undo()
     assert client.post("/score", json=objects[:1]).status_code == 200
