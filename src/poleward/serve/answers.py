@@ -101,7 +101,8 @@ class Fault(BaseModel):
 
 def scores(ranking: Ranking) -> dict[str, Any]:
     """`Scores`."""
-    columns = {"id": list(ranking.id)} | {name: plain(array) for name, array in vars(ranking).items() if name != "id"}
+    arrays = {name: array for name, array in vars(ranking).items() if array is not None and name != "id"}
+    columns = {"id": list(ranking.id)} | {name: plain(array) for name, array in arrays.items()}
     return {"samples": _objects(**columns)}
 
 

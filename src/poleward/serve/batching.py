@@ -173,7 +173,7 @@ def joined(parts: Sequence[Features]) -> Features:
 
 def part(ranking: Ranking, rows: slice) -> Ranking:
     """Some consecutive lines of a ranking."""
-    return replace(ranking, **{name: column[rows] for name, column in vars(ranking).items()})
+    return replace(ranking, **{name: column[rows] for name, column in vars(ranking).items() if column is not None})
 
 
 def _raise(error: Exception) -> Any:
