@@ -47,7 +47,7 @@ def facts_in_words(manifest: dict[str, Any]) -> list[tuple[str, str]]:
             if facts.get("n_kept", n_trained) < n_trained
             else []
         ),
-        *(learned_classes(manifest) if manifest["kind"] == "classifier" else learned_codes(manifest)),
+        *(learned_classes(manifest) if manifest.get("kind") == "classifier" else learned_codes(manifest)),
         ("epochs, batch, seed", f"{facts['epochs']}, {settings['batch_size']}, {facts['seed']}"),
         ("anomaly above score", threshold_in_words(manifest)),
         ("data fingerprint", str(facts["data_fingerprint"])),

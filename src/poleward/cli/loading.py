@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def is_classifier(folder: Path) -> bool:
     """Whether `poleward fit --labels` wrote it; ModelError when it holds no model."""
-    from poleward.artifact.folder import read_manifest
+    from poleward.artifact.folder import EXPORTED, MODEL, read_manifest
 
-    return bool(read_manifest(folder, "model", "classifier")["kind"] == "classifier")
+    return bool(read_manifest(folder, MODEL, EXPORTED, "classifier")["kind"] == "classifier")
 
 
 def load_estimator(folder: Path, device: str) -> "Detector | OpenSetClassifier":

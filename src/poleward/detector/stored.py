@@ -98,7 +98,8 @@ def require_working(model: Model) -> None:
     """
     ranker = model.ranker
     features = model.preparation.encode(model.restore(np.zeros((1, *model.preparation.shape))))
-    encoded = ranker.encode(features.__getitem__, 1, ranker.scorer.needs | {"reconstructions"})
+    decoded = () if isinstance(ranker.network, Graph) else ("reconstructions",)  # an exported one may have no decoder
+    encoded = ranker.encode(features.__getitem__, 1, ranker.scorer.needs.union(decoded))
     with np.errstate(all="ignore"):
         score = ranker.scorer.score(encoded, member(fingerprints(features), ranker.trained_prints))
     p_value = model.conformal.p_values(score)
