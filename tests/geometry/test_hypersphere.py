@@ -72,7 +72,14 @@ def test_any_point_is_found_again(v):
 def test_angles_are_in_their_range(v):
     angles = to_hyperspherical(v.double())[1]
     assert (angles[..., :-1] >= 0).all() and (angles <= math.pi).all()
-    assert angles[..., -1] > -math.pi
+    assert angles[..., -1] >= -math.pi
+
+
+def test_a_negative_coordinate_that_vanishes_in_rounding_turns_the_last_angle_by_minus_pi():
+    v = torch.tensor([1.0, -7e16, -5e-31], dtype=torch.float64)
+    angles = to_hyperspherical(v)[1]
+    assert angles[-1] == -math.pi
+    assert torch.allclose(to_cartesian(*to_hyperspherical(v)), v, rtol=0, atol=1e-14 * 7e16)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ def to_hyperspherical(
     Returns
     -------
     radius : (...) at least 0
-    angles : (..., n - 1) in radians; the first n - 2 in [0, pi], the last in (-pi, pi]
+    angles : (..., n - 1) in radians; the first n - 2 in [0, pi], the last in [-pi, pi], -pi only where a negative v_n
+        vanishes beside v_{n-1} in rounding
 
     Errors
     ------
