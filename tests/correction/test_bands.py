@@ -62,6 +62,11 @@ def test_the_one_band_that_is_off_is_told(band):
     assert np.argwhere(broken).tolist() == [[image, band] for image in (2, 3, 4)]
 
 
+def test_an_image_whose_bands_are_all_off_has_no_single_broken_one():
+    values = np.random.default_rng(1).uniform(0.2, 2, (5, 4, 8, 8))
+    assert not agreement(4).broken(values, np.ones(values.shape, bool), surprise).any()
+
+
 def test_of_two_bands_that_disagree_neither_is_called_broken():
     values = scenes(5, 2, seed=1)
     values[:, 0] = 0.3

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,15 @@ def learned(rows):
 def test_a_column_that_follows_from_another_is_foretold(learned):
     shown = Shown(np.array([[2, 0, 1]]), np.zeros((1, 3)))
     assert learned.probabilities(shown)[1][0].argmax() == 2
+
+
+def test_a_value_is_as_likely_as_the_network_says_that_believes_in_it_less(learned):
+    shown = Shown(np.array([[2, 0, 1]]), np.zeros((1, 3)))
+    sure = replace(learned, trust=np.ones(3))
+    both, *each = (replace(sure, networks=networks) for networks in (sure.networks, *((one,) for one in sure.networks)))
+    together, f, g = (one.probabilities(shown)[1][0] for one in (both, *each))
+    assert not np.allclose(f, g)
+    assert np.allclose(together, np.minimum(f, g) / np.minimum(f, g).sum())
 
 
 def test_a_column_that_follows_from_nothing_keeps_its_frequencies(learned):

@@ -16,6 +16,14 @@ def test_a_pixel_does_not_speak_for_itself():
     assert spot(cells, known)[0, 0, 10, 10] == pytest.approx(7.0)
 
 
+def test_one_hot_pixel_does_not_make_its_neighbours_stand_out():
+    cells, known = sky()
+    cells[0, 0, 10, 10] = 1000.0
+    out = spot(cells, known)
+    assert out[0, 0, 10, 10] > 900
+    assert np.abs(out[0, 0, 10, 11]) < 10
+
+
 def test_hidden_cells_speak_for_none():
     cells, known = sky()
     cells[0, 0, 8:13, 8:13] = 1e6

@@ -146,6 +146,11 @@ def test_a_suspected_cell_that_is_cleared_is_shown_again():
     assert hide_one_more(wrong, hidden, np.zeros((1, 2), bool)).tolist() == [[False, True]]
 
 
+def test_a_cell_known_to_be_wrong_is_never_shown_again():
+    wrong, hidden = np.array([[0.1, 0.2]]), np.array([[True, False]])
+    assert hide_one_more(wrong, hidden, known_wrong=hidden).tolist() == [[True, False]]
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared tables are absent")
 def test_most_wrong_cells_of_a_real_table_are_repaired():
     from poleward.benchmark.correction import judged

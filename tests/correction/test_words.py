@@ -2,7 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from poleward.correction.words import Words
+from poleward.correction.spelling import nearest
+from poleward.correction.words import RARER, Words, plausible
 
 CITIES = ["bern"] * 40 + ["basel"] * 30 + ["zug"] * 29
 
@@ -23,6 +24,12 @@ def test_a_value_that_the_row_expects_is_right(column):
 def test_a_value_that_the_row_contradicts_is_wrong(column):
     verdict = judged(column, "zug", [0.9999, 0.0001 - 1e-9, 1e-9])
     assert verdict.wrong[0] > 0.9 and column.known[verdict.choice[0]] == "bern"
+
+
+@pytest.mark.parametrize(("count", "slot"), [(8.0, 0), (9.0, -1)])
+def test_a_text_is_suspected_of_meaning_only_a_value_several_times_as_frequent(count, slot):
+    near = nearest(["bxrn"], ["bern"])
+    assert plausible(near, np.array([count]), np.array([RARER * 8])).slot[0, 0] == slot
 
 
 def test_a_misspelt_value_becomes_the_one_it_reads_like(column):
