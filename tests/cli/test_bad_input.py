@@ -10,8 +10,10 @@ from pathlib import Path
 
 import jaxtyping
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from poleward.cli import score
 from poleward.training import collapse
@@ -525,6 +527,23 @@ def test_an_array_whose_header_is_no_python(refused, here, header):
     (here / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     assert "x.npy: cannot be read as a NumPy file" in refused("fit", "x.npy", *FIT)
     assert here() == ["x.npy"]
+
+
+def test_an_array_of_an_old_python_is_read_without_a_word(poleward, here):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (40L, 2), }".ljust(117) + b"\n"
+    numbers = np.random.default_rng(0).normal(size=(40, 2))
+    (here / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + numbers.tobytes())
+    done = poleward("fit", "x.npy", *FIT, "--alpha", 0.2)
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("place", [b"colour", b"violet"])
+def test_a_parquet_whose_text_is_no_text(refused, here, place):
+    parquet.write_table(pa.table({"colour": ["violet", "red"] * 9, "a": range(18)}), here / "t.parquet")
+    content = (here / "t.parquet").read_bytes()
+    (here / "t.parquet").write_bytes(content.replace(place, place[:2] + b"\xff" + place[3:]))
+    assert "t.parquet: cannot be read" in refused("fit", "t.parquet", *FIT)
+    assert here() == ["t.parquet"]
 
 
 @pytest.fixture

@@ -179,6 +179,7 @@ def without(name):
         {"history": lambda history: history | {"loss": ["low"]}},
         {"history": lambda history: []},
         {"estimator": lambda attributes: None},
+        {"estimator": without("layout_")},
         {"calibrated_threshold": lambda threshold: "high"},
         {"decision": lambda decision: None},
         {"decision": without("alpha")},

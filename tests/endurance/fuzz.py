@@ -225,7 +225,7 @@ def damaged_value(value: Any, rng: np.random.Generator) -> Any:
 def damaged_arrays(arrays: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Arrays with one of them of another shape, type or content, gone, or under another name."""
     name = sorted(arrays)[int(rng.integers(len(arrays)))]
-    array, others = arrays[name], {other: kept for other, kept in arrays.items() if other != name}
+    array, others = np.atleast_1d(arrays[name]), {other: kept for other, kept in arrays.items() if other != name}
     changed = (
         lambda: array[:0],
         lambda: array[: len(array) // 2] if array.ndim else array,

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from poleward.data.pictures import array_header, bands_last, prepared
+from poleward.data.pictures import array_header, bands_last, prepared, quiet
 from poleward.data.reading import Pictures, Reading, Rows, listed
 from poleward.data.tables import row_ids
 from poleward.errors import SourceError
@@ -128,7 +128,8 @@ class ArrayPictures:
 
 def _mapped(path: Path, reading: Reading) -> Stack:
     def read() -> NDArray[Any]:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        with quiet():
+            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
 
     array = read()
@@ -137,7 +138,11 @@ def _mapped(path: Path, reading: Reading) -> Stack:
 
 
 def _archived(path: Path, reading: Reading) -> Stack:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # np.load leaves a damaged file open
+    with (
+        quiet(),
+        path.open("rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):  # np.load leaves a damaged file open
         shapes = _headers(archive)
         name = _chosen(shapes, reading.array, path)
         for shape, dtype in shapes.values():

@@ -226,9 +226,9 @@ class ParquetCopy:
         self.path, self.out, self.id_column = rows.path, out, rows.id_column
         with reading(rows.path):
             self._file = pq.ParquetFile(rows.path, pre_buffer=False, buffer_size=BYTES_PER_COLUMN)
-        self.schema = self._file.schema_arrow
+            self.schema, compressions = self._file.schema_arrow, _compressions(self._file.metadata)
         with writing(out):
-            self._target = pq.ParquetWriter(part, self.schema, compression=_compressions(self._file.metadata))
+            self._target = pq.ParquetWriter(part, self.schema, compression=compressions)
         self.row = -1
         self._start, self._group, self._table = 0, -1, self.schema.empty_table()
         self._changed: dict[str, dict[int, Any]] = {}
@@ -496,7 +496,7 @@ def reading(path: Path) -> Iterator[None]:
     """SourceError that names the file for whatever keeps the block from reading."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as fault:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, pa.ArrowException) as fault:
         raise SourceError(f"{path}: cannot be read ({' '.join(str(fault).split())})") from fault
 
 

@@ -112,7 +112,9 @@ class ParquetRows:
     def batches(self, size: int) -> Iterator[pa.RecordBatch]:
         """Go through the rows, at most ``size`` at a time."""
         with _faults_named(self.path), _parquet(self.path) as file:
-            yield from file.iter_batches(batch_size=size, row_groups=list(range(*self.within)))
+            for batch in file.iter_batches(batch_size=size, row_groups=list(range(*self.within))):
+                batch.validate(full=True)  # a file may say that bytes are text which are none
+                yield batch
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -285,7 +287,7 @@ def _faults_named(path: Path) -> Iterator[None]:
         yield
     except UnicodeEncodeError as fault:
         raise SourceError(f"{path}: line 1 is not UTF-8 text; save the file as UTF-8") from fault
-    except (pa.ArrowException, OSError, EOFError, csv.Error) as fault:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, csv.Error) as fault:
         reason = " ".join(str(fault).split())
         reason = re.sub(r".*?Row #(\d+): (?:CSV conversion error to string: )?", r"line \1 is faulty: ", reason)
         raise SourceError(f"{path}: cannot be read; {reason}") from fault

@@ -33,6 +33,10 @@ FACTS: dict[str, type] = {
 """Facts that every model has, and their types."""
 
 
+LEAST = {"layout_", "columns_", "named_", "n_features_in_"}
+"""Fitted attributes that every estimator has."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What a folder held: parameters and attributes of the estimator, and its model."""
@@ -51,6 +55,8 @@ def load_stored(folder: Path, device: str) -> Stored:
         model = as_edited(_model(contents, settings, device), contents.manifest[EDITABLE])
         require_working(model)
         attributes = restored_attributes(contents.manifest["estimator"])
+        if not attributes.keys() >= LEAST:
+            raise ValueError(f"the estimator has no {', '.join(sorted(LEAST - attributes.keys()))}")
     return Stored(asdict(model.settings) | {"random_state": model.facts["seed"]}, attributes, model)
 
 
