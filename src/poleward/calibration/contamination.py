@@ -63,9 +63,10 @@ class Survival:
         fall = np.log(y[:, None] / y[None, :])
         a, b = np.nonzero((fall > FALLS[0]) & (fall < FALLS[1]))
         spread = np.sqrt(np.maximum(1 / y[b] - 1 / y[a], 0) / self.n)
-        rate = np.maximum(fall[a, b] - errors * spread, 0) / (at[b] - at[a])
         ahead = self.at[None, :] - at[b][:, None]
-        bounds = y[b][:, None] * np.exp(-rate[:, None] * np.maximum(ahead, 0))
+        with np.errstate(over="ignore"):  # a rate between scores a hair apart may be as steep as numbers go
+            rate = np.minimum(np.maximum(fall[a, b] - errors * spread, 0) / (at[b] - at[a]), np.finfo(np.float64).max)
+            bounds = y[b][:, None] * np.exp(-rate[:, None] * np.maximum(ahead, 0))
         return np.asarray(np.where(ahead > 0, bounds, np.inf).min(axis=0, initial=np.inf))
 
     def could_be(self, share: float, errors: float) -> bool:
