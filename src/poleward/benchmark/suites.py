@@ -10,6 +10,7 @@ from poleward.benchmark import (
     class_splits,
     compression,
     correction,
+    exported,
     galleries,
     generation,
     images,
@@ -54,11 +55,13 @@ def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
 
 
 def serving_figures(request: Request, say: Say) -> Iterator[Figure]:
-    """A server under load, and under requests that are nearly right."""
+    """A server under load, and under requests that are nearly right; an exported network beside its original."""
     if not request.only or "load" in request.only:
-        yield from serving.load_figures(*((50, 1) if request.quick else (2000, 5)))
+        yield from serving.load_figures(*((50, 1) if request.quick else (1000, 3)))
     if not request.only or "malformed" in request.only:
         yield from serving.malformed_figures(200 if request.quick else 10_000, seed=request.numbers[0])
+    if not request.only or "export" in request.only:
+        yield from exported.exported_figures(3 if request.quick else 15)
 
 
 def generation_figures(request: Request, say: Say) -> Iterator[Figure]:
@@ -159,7 +162,7 @@ SUITES: dict[str, Suite] = {
         correction_figures,
         ("tables", "confirm", "images"),
     ),
-    "serving": Figures("Requests over HTTP.", serving_figures, ("load", "malformed")),
+    "serving": Figures("Requests over HTTP, and exported networks.", serving_figures, ("load", "malformed", "export")),
     "speed": Figures(
         "Speed and memory.",
         speed_figures,
