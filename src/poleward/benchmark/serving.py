@@ -41,14 +41,16 @@ PATIENCE = 120.0
 
 PROGRAM = "from poleward.cli import main; main()"
 ECHO = """
-import sys, uvicorn
+import socket, uvicorn
 from fastapi import FastAPI, Request, Response
 app = FastAPI()
 @app.post("/score")
 async def echo(request: Request) -> Response:
     return Response(await request.body(), media_type="application/json")
-config = uvicorn.Config(app, port=0, log_level="warning", access_log=False)
-listener = config.bind_socket()
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+config = uvicorn.Config(app, log_level="warning", access_log=False)
 print(f"echo is served at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 uvicorn.Server(config).run(sockets=[listener])
 """

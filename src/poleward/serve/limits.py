@@ -81,8 +81,8 @@ def listening(port: int, host: str = THIS_MACHINE) -> socket.socket:
     """A socket at an address of this machine; port 0 for any that is free; SettingError when it cannot be had."""
     listener = None
     try:
-        family, kind, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)  # named, or asyncio leaves Nagle's 40 ms in every answer
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
         listener.listen()
