@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from poleward import staging
-from poleward.staging import clear_abandoned, exchange, staged
+from poleward.staging import clear_abandoned, exchange, resumable, staged
 
 KILLED_AT_WORK = """
 import os, signal, sys
@@ -114,3 +114,39 @@ def test_a_folder_that_was_moved_aside_when_the_process_died_is_put_back(tmp_pat
     clear_abandoned(tmp_path / "m")
     assert names(tmp_path) == ["m"]
     assert (tmp_path / "m" / "text").read_text() == "old"
+
+
+def left_unfinished(path):
+    with pytest.raises(RuntimeError), resumable(path, resume=False) as folder:
+        (folder / "part").write_text("part")
+        raise RuntimeError
+    return folder
+
+
+def test_parts_stay_when_a_block_fails_and_are_gone_when_one_ends_well(tmp_path):
+    left = left_unfinished(tmp_path / "out.csv")
+    assert names(left) == ["part"]
+    with resumable(tmp_path / "out.csv", resume=True) as folder:
+        assert names(folder) == ["part"]
+    assert names(tmp_path) == []
+
+
+def test_parts_are_forgotten_when_nobody_wants_to_resume(tmp_path):
+    left_unfinished(tmp_path / "out.csv")
+    with resumable(tmp_path / "out.csv", resume=False) as folder:
+        assert names(folder) == []
+
+
+def test_a_block_that_fails_without_parts_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), resumable(tmp_path / "out.csv", resume=False):
+        raise RuntimeError
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_two_processes_do_not_write_the_same_parts(tmp_path):
+    refused = pytest.raises(BlockingIOError, match="another process is writing it")
+    with resumable(tmp_path / "out.csv", resume=False):
+        with refused, resumable(tmp_path / "out.csv", resume=True):
+            pass
+        assert names(tmp_path) == [".out.csv.unfinished"]

@@ -1,7 +1,8 @@
 """Hidden folders beside an output, in which it is made before it takes its name.
 
 Whoever makes something holds a lock on its folder that ends with the process, however that ends. A folder that nobody
-holds was left by a killed process: the next one that writes the same output removes it.
+holds was left by a killed process: the next one that writes the same output removes it, or goes on from it where that
+was asked for.
 """
 
 import ctypes
@@ -39,6 +40,29 @@ def staged(path: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _let_go(lock)
+
+
+@contextmanager
+def resumable(path: Path, resume: bool) -> Iterator[Path]:
+    """Give a hidden folder beside a path for parts of what will have its name; when the block fails, they stay.
+
+    resume : with the parts that an earlier block has left; else without any
+
+    Errors
+    ------
+    OSError : the place cannot be written; BlockingIOError while another process has the folder
+    """
+    folder = path.with_name(f".{path.name}.unfinished")
+    lock = _taken(folder)
+    try:
+        for part in [] if resume else folder.iterdir():
+            part.unlink()
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        with suppress(OSError):  # not empty, or no longer there
+            folder.rmdir()
         _let_go(lock)
 
 
@@ -83,6 +107,19 @@ def _made(path: Path) -> tuple[Path, int | None]:
             lock = _held(folder)
             if lock is not None and folder.exists():
                 return folder, lock
+
+
+def _taken(folder: Path) -> int | None:
+    """A folder of this name, and its lock."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # whoever had it has just removed it
+            lock = _held(folder)
+            if lock is None and sys.platform != "win32":
+                raise BlockingIOError(errno.EAGAIN, "another process is writing it", str(folder))
+            if folder.exists():
+                return lock
+            _let_go(lock)
 
 
 def _held(folder: Path) -> int | None:

@@ -1,6 +1,7 @@
 import itertools
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from poleward.cli import fit as fit_file
+from poleward.cli import score as score_file
 from poleward.data.rankings import read_ranking
 from poleward.detector.model import Model
 
@@ -141,6 +143,121 @@ def test_an_interrupted_ranking_leaves_the_old_one(poleward, sources, models, he
     monkeypatch.setattr(Model, "rank", rank)
     assert poleward("score", models / "images", sources / "images", "--out", "s.csv").code == 130
     assert len(read_ranking("s.csv").id) == 3
+
+
+ENDED_AT_BATCH_3 = """
+import os, signal, sys
+from poleward.cli import score
+from poleward.cli.app import main
+from poleward.detector.model import Model
+
+rank, n = Model.rank, 0
+
+def ending(*given):
+    global n
+    n += 1
+    if n == 3:
+        os.kill(os.getpid(), int(os.environ["ENDED_BY"]))
+    return rank(*given)
+
+Model.rank = ending
+score.ROWS_AT_A_TIME = {"images": 8, "table": 20}
+main()
+"""
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(score_file, "ROWS_AT_A_TIME", {"images": 8, "table": 20})
+
+
+def ended(by, *words):
+    """A command that gets a signal while it ranks its third batch."""
+    program = [sys.executable, "-c", ENDED_AT_BATCH_3, *map(str, words)]
+    return subprocess.run(program, env=os.environ | {"ENDED_BY": str(int(by))}, capture_output=True, text=True)
+
+
+@pytest.fixture
+def interrupted(poleward, monkeypatch, small_batches):
+    """Run a command that Ctrl-C stops while it ranks its third batch."""
+
+    def run(*words):
+        rank, calls = Model.rank, itertools.count(1)
+
+        def ending(*given):
+            if next(calls) == 3:
+                raise KeyboardInterrupt
+            return rank(*given)
+
+        with monkeypatch.context() as impatient:
+            impatient.setattr(Model, "rank", ending)
+            assert poleward(*words).code == 130
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "out", "n_before", "more"),
+    [
+        ("images", "images", "s.csv", 16, ()),
+        ("table", "table.csv", "s.parquet", 40, ("--id-column", "name", "--fdr", "0.2")),
+    ],
+)
+def test_a_killed_ranking_resumed_ends_with_the_same_bits(
+    poleward, sources, models, here, small_batches, kind, source, out, n_before, more
+):
+    words = ["score", models / kind, sources / source, *more]
+    poleward(*words, "--out", f"whole_{out}")
+    assert ended(signal.SIGKILL, *words, "--out", out).returncode == -signal.SIGKILL
+    assert f".{out}.unfinished" in here()
+    done = poleward(*words, "--out", out, "--resume")
+    assert done.out.startswith(f"{n_before} samples were ranked before\n")
+    assert here() == sorted([out, f"whole_{out}"])
+    assert (here / out).read_bytes() == (here / f"whole_{out}").read_bytes()
+
+
+def test_control_c_says_how_to_go_on(sources, models, here):
+    stopped = ended(signal.SIGINT, "score", models / "images", sources / "images", "--out", "s.csv")
+    assert (stopped.returncode, stopped.stdout) == (130, "")
+    assert stopped.stderr == "poleward: stopped; 16 samples are ranked, go on from there with --resume\n"
+    assert here() == [".s.csv.unfinished"]
+
+
+def test_what_was_ranked_of_other_samples_or_by_another_model_is_ranked_anew(
+    poleward, interrupted, sources, models, here
+):
+    shutil.copyfile(sources / "table.csv", "t.csv")
+    interrupted("score", models / "table", "t.csv", "--out", "s.csv")
+    with (here / "t.csv").open() as file:
+        header, first, *rest = file
+    (here / "t.csv").write_text("".join([header, first.replace(",red,", ",green,"), *rest, rest[0]]))
+    done = poleward("score", models / "table", "t.csv", "--out", "s.csv", "--resume")
+    assert done.out.startswith("20 samples were ranked before\n121 samples ranked")
+    poleward("score", models / "table", "t.csv", "--out", "whole.csv")
+    assert (here / "s.csv").read_bytes() == (here / "whole.csv").read_bytes()
+    interrupted("score", models / "table", "t.csv", "--out", "s.csv")
+    done = poleward("score", models / "table", "t.csv", "--out", "s.csv", "--resume", "--alpha", "0.2")
+    assert done.out.startswith("0 samples were ranked before\n")
+
+
+def test_a_new_ranking_does_not_go_on_from_an_old_one(poleward, interrupted, sources, models, here):
+    words = ["score", models / "images", sources / "images", "--out", "s.csv"]
+    interrupted(*words)
+    assert here() == [".s.csv.unfinished"]
+    assert poleward(*words).code == 0
+    assert here() == ["s.csv"]
+
+
+def test_a_damaged_image_far_on_does_not_cost_what_was_ranked(
+    poleward, refused, models, here, write_images, small_batches
+):
+    write_images(here / "images")
+    whole = (here / "images" / "30.png").read_bytes()
+    (here / "images" / "30.png").write_bytes(whole[:50])
+    words = ["score", models / "images", here / "images", "--out", "s.csv"]
+    assert refused(*words).endswith("; 24 samples are ranked, go on from there with --resume\n")
+    (here / "images" / "30.png").write_bytes(whole)
+    assert poleward(*words, "--resume").out.startswith("24 samples were ranked before\n40 samples ranked")
 
 
 def test_the_signal_is_given_back_after_training(poleward, sources, here):

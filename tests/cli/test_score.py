@@ -160,4 +160,5 @@ def test_an_engine_that_is_not_known_and_an_address_without_one_are_refused(refu
     words = ("score", models / "table", sources / "table.csv", "--out", "s.csv")
     assert "--engine is 'spark'; choose local or ray" in refused(*words, "--engine", "spark")
     assert "say also --engine ray" in refused(*words, "--address", "10.0.0.1:6379")
+    assert "--resume goes with --engine local" in refused(*words, "--resume", "--engine", "ray")
     assert here() == []

@@ -26,6 +26,7 @@ import torch
 from PIL import Image
 
 import poleward.cli.app
+import poleward.cli.score
 import poleward.correction.rules
 import poleward.data.copies
 import poleward.data.patches
@@ -37,6 +38,7 @@ from poleward.training import checkpoint
 
 torch.set_num_threads(1)
 checkpoint.SECONDS_BETWEEN = 0.0  # a checkpoint after every step
+poleward.cli.score.ROWS_AT_A_TIME = {"images": 5, "table": 20}
 QUICK = ("--epochs", "2", "--n-latent", "3", "--batch-size", "32", "--scorer", "knn")
 OPERATIONS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree", "shutil.copyfile"}
 MOMENTS = {"before": "killed at a file operation", "after": "killed at a random time"}
@@ -82,6 +84,7 @@ COMMANDS = (
     Command("fit images --resume", IMAGE_FIT, ("m",), again=("--resume",)),
     Command("recalibrate in place", ("recalibrate", "m", "{world}/table.csv", "--out", "m"), **OVER_A_MODEL),
     Command("score", (*SCORE, "r.csv"), ("r.csv",), needs=("older",)),
+    Command("score --resume", (*SCORE, "r.csv"), ("r.csv",), needs=("older",), again=("--resume",)),
     Command(
         "score over a ranking",
         (*SCORE, "r.parquet", "--fdr", "0.2"),

@@ -1,5 +1,6 @@
 """poleward score."""
 
+import hashlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import poleward
 from poleward.cli.loading import is_classifier, load_estimator
 from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
 from poleward.cli.terminal import progress, report_skipped, say, warn
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from poleward.calibration.discovery import Discoveries
     from poleward.classifier.classifier import OpenSetClassifier
     from poleward.data.source import Batch, Source
+    from poleward.data.unfinished import Unfinished
     from poleward.detector.detector import Detector
     from poleward.records import Ranking
 
@@ -42,6 +45,9 @@ def score(
         bool, typer.Option("--fail-on-anomaly", help="Exit with 1 when any sample is called an anomaly.")
     ] = False,
     device: Device = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from what a stopped run with the same --out has ranked.")
+    ] = False,
     engine: Annotated[
         str, typer.Option(metavar="local|ray", help="Who computes: this process, or the workers of a Ray cluster.")
     ] = LOCAL,
@@ -58,9 +64,10 @@ def score(
     """
     from poleward.calibration.discovery import Discoveries
     from poleward.data.rankings import RankingWriter
+    from poleward.data.unfinished import unfinished
 
     level = asked_level(alpha, alarms, fdr)
-    require_engine(engine, address)
+    require_engine(engine, address, resume)
     if out.exists() and source.exists() and out.samefile(source):
         raise OutputError(f"{out}: is the source itself; choose another --out")
     with_classes = is_classifier(model)
@@ -68,12 +75,13 @@ def score(
         raise SettingError(
             f"{model}: was fitted with --labels, and such models rank in this process; leave --engine out"
         )
-    with RankingWriter(out, with_classes) as writer:
+    writer = RankingWriter(out, with_classes)
+    with unfinished(out, ranked_by(model, level, device), resume) as before, writer:
         detector = load_estimator(model, device)
         facts = detector.model_.facts
         opened = options.as_trained(facts).named_as_trained(facts, source).open(source)
         skipped: list[tuple[str, str]] = []
-        rankings = (ranking for _, ranking in ranked(detector, opened, level))
+        rankings = (ranking for _, ranking in ranked(detector, opened, level, before))
         if engine == RAY:
             rankings = ranked_on_cluster(model, opened, level, address, skipped)
         if fdr is not None:
@@ -86,6 +94,8 @@ def score(
                 n_ranked += len(ranking.id)
                 n_flagged += int(ranking.is_anomaly.sum())
     report_skipped(skipped or opened.skipped)
+    if resume:
+        say(f"{before.n_found:,} samples were ranked before")
     say(f"{n_ranked:,} samples ranked, {n_flagged:,} called anomalies; the ranking lies in {out}")
     if fail_on_anomaly and n_flagged:
         raise typer.Exit(FOUND)
@@ -112,12 +122,23 @@ def discovered(
             yield replace(ranking, is_anomaly=ranking.p_value <= level)
 
 
-def require_engine(engine: str, address: str | None) -> None:
-    """SettingError for an engine that is not known, and for an address without an engine that has one."""
+def ranked_by(model: Path, level: float | None, device: str) -> str:
+    """All but the samples that a ranking follows from: the model (its manifest has checksums of its files), the level
+    and the device that were asked for, and the version."""
+    from poleward.artifact.folder import MANIFEST
+
+    content = hashlib.sha256((model / MANIFEST).read_bytes()).hexdigest()
+    return f"{content} {level} {device} {poleward.__version__}"
+
+
+def require_engine(engine: str, address: str | None, resume: bool) -> None:
+    """SettingError for an engine that is not known, and for what goes with another engine."""
     if engine not in (LOCAL, RAY):
         raise SettingError(f"--engine is {engine!r}; choose {LOCAL} or {RAY}")
     if address is not None and engine != RAY:
         raise SettingError(f"--address {address} is that of a Ray cluster; say also --engine {RAY}")
+    if resume and engine == RAY:
+        raise SettingError(f"--resume goes with --engine {LOCAL}; leave one of them out")
 
 
 def ranked_on_cluster(
@@ -138,16 +159,23 @@ def ranked_on_cluster(
 
 
 def ranked(
-    detector: "Detector | OpenSetClassifier", source: "Source", alpha: float | None
+    detector: "Detector | OpenSetClassifier",
+    source: "Source",
+    alpha: float | None,
+    before: "Unfinished | None" = None,
 ) -> Iterator[tuple["Batch", "Ranking"]]:
-    """Go through a source, some samples at a time, and rank them."""
+    """Go through a source, some samples at a time, and rank those that a stopped run has not ranked before."""
     from poleward.detector.settings import require_within_bounds
 
     if alpha is not None:
         require_within_bounds("alpha", alpha)
+
+    def rank(batch: "Batch") -> "Ranking":
+        return detector.model_.rank(detector.raw(batch.data), batch.ids, alpha)
+
     for number, batch in enumerate(batches(source, "ranking")):
         with faults_placed(batch, number):
-            ranking = detector.model_.rank(detector.raw(batch.data), batch.ids, alpha)
+            ranking = rank(batch) if before is None else before.ranking(batch, rank)
         yield batch, ranking
 
 

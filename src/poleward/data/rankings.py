@@ -49,7 +49,7 @@ class RankingWriter:
             raise SettingError(f"{self.path}: a ranking ends in {' or '.join(_FILES)}")
 
     def __enter__(self) -> "RankingWriter":
-        with _faults_named(self.path), ExitStack() as opened:
+        with faults_named(self.path), ExitStack() as opened:
             if self.path.is_dir():
                 raise IsADirectoryError(None, "it is a folder")
             self._part = opened.enter_context(staged(self.path)) / self.path.name
@@ -59,14 +59,14 @@ class RankingWriter:
 
     def write(self, ranking: Ranking) -> None:
         """Append the lines of a ranking."""
-        with _faults_named(self.path):
+        with faults_named(self.path):
             self._file.write(ranking)
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            with _faults_named(self.path):
+            with faults_named(self.path):
                 self._file.close()
                 if kind is None:
                     self._part.replace(self.path)
@@ -173,7 +173,8 @@ def _column(table: pa.Table, name: str) -> NDArray[Any]:
 
 
 @contextmanager
-def _faults_named(path: Path) -> Iterator[None]:
+def faults_named(path: Path) -> Iterator[None]:
+    """OutputError for what the system says against writing at this path."""
     try:
         yield
     except OSError as fault:
