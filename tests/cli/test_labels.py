@@ -170,8 +170,34 @@ def test_a_detector_knows_no_classes(refused, models, sources):
         assert "is a detector, which knows no classes; fit a model with --labels" in said
 
 
-def test_a_command_for_detectors_says_what_the_folder_holds(refused, place):
-    assert "holds a classifier, not a model" in refused("sample", place / "m", "--out", place / "x.csv")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sample", "{m}", "--out", "x.csv"),
+        ("explain", "{m}", "{t}", "--out", "x.npz"),
+        ("export", "{m}", "--onnx", "x"),
+        ("report", "{m}", "{t}", "--out", "x.html"),
+        ("correct", "{m}", "{t}", "--out", "x.csv"),
+        ("explore", "{m}", "{t}"),
+        ("recalibrate", "{m}", "{t}", "--out", "x"),
+        ("update", "{m}", "{t}", "--out", "x"),
+        ("watch", "{m}", "{t}"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_for_detectors_says_what_the_folder_holds_and_what_takes_it(refused, place, here, words):
+    said = refused(*(word.format(m=place / "m", t=place / "new.csv") for word in words))
+    assert "m: holds a classifier, not a model" in said
+    assert "it was fitted with --labels, and score, evaluate, audit, figure, info and serve take it" in said
+    assert here() == []
+
+
+@pytest.mark.parametrize("kind", ["roc", "histogram", "sphere", "angles"])
+def test_a_figure_of_a_classifier_is_drawn(poleward, place, here, kind):
+    words = ("--kind", kind, "--out", "f.svg", "--truth-column", "kind", "--normal", "ant")
+    done = poleward("figure", place / "m", place / "new.csv", *words)
+    assert (done.code, done.err) == (0, "")
+    assert (here / "f.svg").read_text().startswith("<?xml")
 
 
 def test_a_classifier_does_not_rank_on_a_cluster(refused, place, here):

@@ -35,6 +35,12 @@ FORMAT = 3
 MODEL, EXPORTED = "model", "exported model"
 """Kinds of folder that hold a detector."""
 
+ADVICE = {
+    "classifier": "; it was fitted with --labels, and score, evaluate, audit, figure, info and serve take it"
+    " (in Python OpenSetClassifier.load)"
+}
+"""What to do with a folder of a kind that was not asked for."""
+
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 ARRAYS = "arrays.npz"
@@ -124,7 +130,7 @@ def read_manifest(path: Path, *kinds: str) -> dict[str, Any]:
         advice = "fit the model again" if older else "update Poleward"
         raise ModelError(f"{path}: written in format {written!r}, this version reads format {FORMAT}; {advice}")
     if found not in kinds:
-        raise ModelError(f"{path}: holds a {found}, not a {' or '.join(kinds)}")
+        raise ModelError(f"{path}: holds a {found}, not a {' or '.join(kinds)}{ADVICE.get(found, '')}")
     if not names <= FILES:
         raise ModelError(f"{path}: the manifest names unexpected files ({', '.join(sorted(names - FILES))})")
     if not intact:

@@ -1,6 +1,6 @@
 """A fitted classifier: preparation, network, score, memory and calibration, and what can be asked of them together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,15 +91,18 @@ class ClassifierModel:
 
         alpha : level of ``is_anomaly``; None for the model's own threshold
         """
+        return self.rank_prepared(prepared_runs(self.preparation, data), ids, alpha)
+
+    def rank_prepared(self, runs: Iterable[Features], ids: Sequence[str], alpha: float | None = None) -> Ranking:
+        """`rank` of samples prepared before, in as many runs as one likes, at least one."""
         threshold = self.threshold if alpha is None else self.conformal.threshold(alpha)
-        parts = [self._ranked(prints, seen, threshold) for prints, seen in self.runs(data)]
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        score, known, classes, confidence = columns
+        parts = [self._ranked(fingerprints(features), self.see(features)) for features in runs]
+        score, known, classes, confidence = [np.concatenate(column) for column in zip(*parts, strict=True)]
         p_value = self.conformal.p_values(score)
         return Ranking(ids, score, p_value, score > threshold, known, [str(c) for c in classes.tolist()], confidence)
 
     def _ranked(
-        self, prints: NDArray[np.uint64], seen: Outputs, threshold: float
+        self, prints: NDArray[np.uint64], seen: Outputs
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[Any], NDArray[np.float64]]:
         p = probabilities(seen.logits, self.temperature)
         known = member(prints, self.memory.known_prints)

@@ -41,9 +41,9 @@ def explore(
     from poleward.explorer.exploration import Exploration
     from poleward.explorer.labels import LabelLog
 
-    file = labels or Path(f"{source.resolve().name}.labels")
+    file, detector = labels or Path(f"{source.resolve().name}.labels"), Detector.load(model, device)
     with closing(listening(port)) as listener, closing(LabelLog(file)) as log:
-        collection = collected(Detector.load(model, device), source, options, asked_level(alpha, alarms))
+        collection = collected(detector, source, options, asked_level(alpha, alarms))
         exploration, token = Exploration(collection, log, _user()), new_token()
         say(f"Labels are kept in {file}")
         say(f"The explorer is at {address(listener.getsockname()[1], token)} (Ctrl-C stops it)")

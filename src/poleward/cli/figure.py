@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poleward.cli.evaluate import Normal, Truth, TruthColumn
+from poleward.cli.loading import load_estimator
 from poleward.cli.options import Config, Device, Model, SourceOptions, SourcePath
 from poleward.cli.score import ranked
 from poleward.cli.terminal import report_skipped, say
@@ -76,26 +77,25 @@ def portrait(
     """What the model in a folder says of the samples of a source; of those with a verdict where the truth is known."""
     import numpy as np
 
-    from poleward.detector.detector import Detector
     from poleward.geometry.hypersphere import cosines_of
     from poleward.report.figures import Portrait
 
-    detector = Detector.load(folder, device)
-    opened = options.as_trained(detector.model_.facts).open(source)
+    estimator = load_estimator(folder, device)
+    opened = options.as_trained(estimator.model_.facts).open(source)
     ids: list[str] = []
     scores, codes = [], []
-    for batch, ranking in ranked(detector, opened, None):
+    for batch, ranking in ranked(estimator, opened, None):
         ids += batch.ids
         scores.append(ranking.score)
         if with_codes:
-            codes.append(detector.model_.codes(detector.raw(batch.data)))
+            codes.append(estimator.model_.codes(estimator.raw(batch.data)))
     report_skipped(opened.skipped)
     labels, rows = (None, np.ones(len(ids), bool)) if known is None else known.aligned(ids)
     kept = np.concatenate(codes)[rows] if with_codes else None
     return Portrait(
         name=name,
         scores=np.concatenate(scores)[rows],
-        threshold=detector.model_.threshold,
+        threshold=estimator.model_.threshold,
         is_anomaly=None if labels is None else labels[rows],
         codes=kept,
         cosines=None if kept is None else cosines_of(kept),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from poleward.cli.loading import load_estimator
 from poleward.cli.options import Config, Device, Model
 from poleward.cli.terminal import say, warn
 from poleward.errors import SettingError
@@ -46,14 +47,13 @@ def serve(
         from poleward.serve.server import ended_by_sigterm, is_loopback, server
     except ModuleNotFoundError as missing:
         raise SettingError(f'{missing.name} is not installed; pip install "poleward[serve]"') from missing
-    from poleward.detector.detector import Detector
     from poleward.serve.keys import read_keys
     from poleward.serve.limits import listening
 
     keys = read_keys(api_key_file, os.environ)
     limits = Limits(body << 20, values * 1_000_000, queue, timeout)
     with closing(listening(port, host)) as listener:
-        running = server(Detector.load(model, device), host, keys, limits)
+        running = server(load_estimator(model, device), host, keys, limits)
         if not keys and not is_loopback(host):
             warn(f"whoever reaches {host} may ask: no API key is required; give --api-key-file")
         say(f"{model} is served at http://{host}:{listener.getsockname()[1]} (Ctrl-C stops it)")

@@ -30,6 +30,19 @@ class Scores(BaseModel):
     samples: list[Scored]
 
 
+class Recognised(Scored):
+    """One sample of a model with classes."""
+
+    label: str = Field(alias="class", description="The likeliest class.")
+    confidence: float = Field(description="The probability of that class if the sample is of any.")
+
+
+class RecognisedScores(BaseModel):
+    """Samples in the order of the request."""
+
+    samples: list[Recognised]
+
+
 class Neighbour(BaseModel):
     """A training sample: its row, from 0, in the data given to fit, and its distance."""
 
@@ -90,6 +103,7 @@ class Health(BaseModel):
     scorer: str
     threshold: float
     corrects: bool
+    classes: list[str] | None = Field(description="Those that it tells apart; null where it was fitted without labels.")
     data_fingerprint: str
 
 
@@ -100,9 +114,11 @@ class Fault(BaseModel):
 
 
 def scores(ranking: Ranking) -> dict[str, Any]:
-    """`Scores`."""
-    arrays = {name: array for name, array in vars(ranking).items() if array is not None and name != "id"}
+    """`Scores`, or `RecognisedScores` of a ranking with classes."""
+    arrays = {name: column for name, column in vars(ranking).items() if isinstance(column, np.ndarray)}
     columns = {"id": list(ranking.id)} | {name: plain(array) for name, array in arrays.items()}
+    if ranking.label is not None:
+        columns["class"] = list(ranking.label)
     return {"samples": _objects(**columns)}
 
 

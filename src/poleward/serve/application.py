@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -18,13 +19,15 @@ from starlette.responses import Response
 
 import poleward
 from poleward.detector.explanation import explain
-from poleward.errors import PolewardError, SizeError
+from poleward.detector.model import Model
+from poleward.errors import PolewardError, SettingError, SizeError
 from poleward.records import Correction, Explanation
 from poleward.serve.answers import (
     Corrected,
     Explanations,
     Fault,
     Health,
+    RecognisedScores,
     Scores,
     corrected,
     explanations,
@@ -40,6 +43,8 @@ from poleward.serve.limits import App, TooLarge
 from poleward.serve.metrics import MEDIA_TYPE, Metrics
 
 if TYPE_CHECKING:
+    from poleward.classifier.classifier import OpenSetClassifier
+    from poleward.classifier.model import ClassifierModel
     from poleward.detector.detector import Detector
 
 READERS = 2
@@ -56,14 +61,14 @@ NPZ = "application/x-npz"
 log = logging.getLogger("uvicorn.error")
 
 
-def application(detector: "Detector", limits: Limits, keys: Keys, local_only: bool) -> App:
-    """What answers requests about one detector (ASGI), behind its door."""
+def application(estimator: "Detector | OpenSetClassifier", limits: Limits, keys: Keys, local_only: bool) -> App:
+    """What answers requests about one detector or classifier (ASGI), behind its door."""
     metrics = Metrics()
-    desk = Desk(detector, limits, metrics)
+    desk = Desk(estimator, limits, metrics)
     app = FastAPI(
         title="Poleward",
         version=poleward.__version__,
-        description="Scores, explanations and corrections of one saved detector.",
+        description="Scores, explanations and corrections of one saved model.",
         docs_url=None,
         redoc_url=None,
         lifespan=desk.opened,
@@ -90,14 +95,12 @@ def add_routes(app: FastAPI, desk: "Desk", has_keys: bool) -> None:
         }.items()
     }
     routes: Sequence[tuple[str, Any, Any]] = (
-        ("/score", desk.score, Scores),
+        ("/score", desk.score, desk.scored),
         ("/explain", desk.explain, Explanations),
         ("/correct", desk.correct, Corrected),
     )
     for path, answer, model in routes:
-        more = faults | (
-            {409: {"model": Fault, "description": "The model has not learned it."}} if path == "/correct" else {}
-        )
+        more = faults | ({} if path == "/score" else {409: {"model": Fault, "description": "The model cannot do it."}})
         app.post(path, response_model=model, responses=more, openapi_extra=body | security)(answer)
     app.get("/health", response_model=Health)(desk.health)
     app.get("/metrics", response_class=Response, openapi_extra=security)(desk.metrics_text)
@@ -110,12 +113,11 @@ def add_routes(app: FastAPI, desk: "Desk", has_keys: bool) -> None:
 class Desk:
     """Answers each kind of request."""
 
-    def __init__(self, detector: "Detector", limits: Limits, metrics: Metrics) -> None:
-        self._detector = detector
-        self._model = detector.model_
+    def __init__(self, estimator: "Detector | OpenSetClassifier", limits: Limits, metrics: Metrics) -> None:
+        self._model: Model | ClassifierModel = estimator.model_
         self._limits = limits
         self._metrics = metrics
-        self._reader = Reader(detector, limits.most_values)
+        self._reader = Reader(estimator, limits.most_values)
         self._batcher: Batcher
         self._pool: ThreadPoolExecutor
 
@@ -130,6 +132,11 @@ class Desk:
             self._batcher.close()
             self._pool.shutdown()
 
+    @property
+    def scored(self) -> type[BaseModel]:
+        """What `score` answers."""
+        return Scores if isinstance(self._model, Model) else RecognisedScores
+
     async def score(self, request: Request) -> Response:
         """Score, p-value and decision of each sample: those of `poleward score`, to the last bit."""
         with self._batcher.coming():
@@ -139,21 +146,23 @@ class Desk:
 
     async def explain(self, request: Request) -> Response:
         """Why each sample has its score; with ?as=npz every pixel's contribution, as arrays."""
+        model = self._detecting()
         samples = await self._samples(request)
         self._require_few(samples, MOST_EXPLAINED, "explained")
-        found: Explanation = await self._batcher.call(lambda: explain(self._model, samples.data))
+        found: Explanation = await self._batcher.call(lambda: explain(model, samples.data))
         if request.query_params.get("as") == "npz":
             return arrays_answer({"id": np.array(samples.ids, str)} | array_fields(found))
         return Response(written(explanations(samples.ids, found)), media_type=JSON)
 
     async def correct(self, request: Request) -> Response:
         """The samples with their wrong cells or pixels repaired; of images an npz of the fields of a correction."""
-        if self._model.corrector is None:
+        model = self._detecting()
+        if model.corrector is None:
             raise HTTPException(409, "the model has not learned to correct; fit it again with --correction")
         samples = await self._samples(request)
         self._require_few(samples, MOST_CORRECTED, "corrected")
-        found: Correction = await self._batcher.call(lambda: self._model.correct(samples.data, samples.ids))
-        if self._model.kind == "images":
+        found: Correction = await self._batcher.call(lambda: model.correct(samples.data, samples.ids))
+        if model.kind == "images":
             return arrays_answer({"id": np.array(samples.ids, str)} | array_fields(found))
         return Response(written(corrected(found)), media_type=JSON)
 
@@ -168,7 +177,8 @@ class Desk:
                     "kind": model.kind,
                     "scorer": model.settings.scorer,
                     "threshold": model.threshold,
-                    "corrects": model.corrector is not None,
+                    "corrects": isinstance(model, Model) and model.corrector is not None,
+                    "classes": None if isinstance(model, Model) else [str(name) for name in model.classes.tolist()],
                     "data_fingerprint": model.facts["data_fingerprint"],
                 }
             ),
@@ -188,6 +198,7 @@ class Desk:
         return {
             UnknownType: told(415),
             SizeError: told(413),
+            SettingError: told(409),
             PolewardError: told(422),
             TooLarge: told(413, too_large(self._limits)),
             MemoryError: told(413, "the request needs more memory than there is"),
@@ -204,13 +215,23 @@ class Desk:
         if self._model.kind == "images":
             return forms | dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/fits"), binary)
         rows: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
-        example = [
-            {name: plain_value(value) for name, value in row.items()}
-            for row in self._model.sample(2, seed=0).to_pylist()
-        ]
         schema = {"type": "object", "properties": {"rows": rows}, "required": ["rows"]}
         texts = {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": binary}
-        return {JSON: {"schema": schema, "example": {"rows": example}}} | texts | forms
+        return {JSON: {"schema": schema} | self._example()} | texts | forms
+
+    def _example(self) -> dict[str, Any]:
+        """Two rows that this model takes, where it can make some."""
+        try:
+            rows = self._detecting().sample(2, seed=0).to_pylist()
+        except SettingError:  # tells classes apart, or was exported without its decoder
+            return {}
+        return {"example": {"rows": [{name: plain_value(value) for name, value in row.items()} for row in rows]}}
+
+    def _detecting(self) -> Model:
+        """The model of a detector; SettingError for that of a classifier."""
+        if not isinstance(self._model, Model):
+            raise SettingError("the model was fitted with --labels and only scores; fit one without for the rest")
+        return self._model
 
     async def _samples(self, request: Request) -> Samples:
         parts = await parts_of(request)

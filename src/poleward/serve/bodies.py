@@ -27,6 +27,7 @@ from poleward.records import Features
 from poleward.serve.batching import joined
 
 if TYPE_CHECKING:
+    from poleward.classifier.classifier import OpenSetClassifier
     from poleward.detector.detector import Detector
 
 JSON = "application/json"
@@ -87,14 +88,14 @@ class Samples:
 
 
 class Reader:
-    """Reads bodies for one detector.
+    """Reads bodies for one detector or classifier.
 
     most_values : numbers, pixels of a band or cells, that a request may hold once decoded or prepared
     """
 
-    def __init__(self, detector: "Detector", most_values: int) -> None:
-        self._detector = detector
-        self._model = detector.model_
+    def __init__(self, estimator: "Detector | OpenSetClassifier", most_values: int) -> None:
+        self._estimator = estimator
+        self._model = estimator.model_
         self._most_values = most_values
 
     def samples(self, parts: Sequence[Part]) -> Samples:
@@ -105,7 +106,7 @@ class Reader:
         SourceError that says in a sentence what cannot be read; SizeError and UnknownType are such.
         """
         batch, named = self._read(parts)
-        data = self._detector.raw(batch.data, named)
+        data = self._estimator.raw(batch.data, named)
         self._require_room(len(data) * int(np.prod(self._model.preparation.shape)), "prepared")
         return Samples(batch.ids, data, joined(list(prepared_runs(self._model.preparation, data))))
 

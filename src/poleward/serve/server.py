@@ -14,15 +14,16 @@ from poleward.serve.door import Limits
 from poleward.serve.keys import Keys
 
 if TYPE_CHECKING:
+    from poleward.classifier.classifier import OpenSetClassifier
     from poleward.detector.detector import Detector
 
 
-def server(detector: "Detector", host: str, keys: Keys, limits: Limits) -> uvicorn.Server:
+def server(estimator: "Detector | OpenSetClassifier", host: str, keys: Keys, limits: Limits) -> uvicorn.Server:
     """What answers requests: ``server(...).run(sockets=[listening(0)])`` does until it is told to stop.
 
     Without keys, a server on this machine's own interface answers to its own names only.
     """
-    app = application(detector, limits, keys, local_only=is_loopback(host) and not keys)
+    app = application(estimator, limits, keys, local_only=is_loopback(host) and not keys)
     config = uvicorn.Config(
         app,
         log_level="warning",
