@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poleward.correction.density import Density, step_of
+from poleward.correction.density import Density, Tail, step_of
 
 
 def test_a_number_does_not_count_itself():
@@ -32,3 +32,27 @@ def test_a_density_survives_storage():
     density = Density.of(np.random.default_rng(0).integers(0, 9, 90).astype(float))
     x = np.array([-3.0, 4.0, 4.5, 20.0])
     assert (Density.restore(density.to_arrays()).mass(x) == density.mass(x)).all()
+
+
+def test_a_tail_goes_on_as_it_began():
+    x = np.random.default_rng(0).exponential(1, 100_000)
+    tail = Tail.of(np.sort(x), np.ones(len(x)), 1e-9, 1)
+    assert tail.shape == pytest.approx(0, abs=0.06) and tail.scale == pytest.approx(1, rel=0.1)
+    assert tail.survival(np.log(1000)) == pytest.approx(0.001, rel=0.3)
+
+
+def test_a_tail_is_its_density_summed():
+    tail = Tail(sign=-1, start=-2.0, shape=0.3, scale=1.5)
+    x = np.linspace(-2, -60, 200_001)
+    assert tail.density(x).sum() * (x[0] - x[1]) == pytest.approx(tail.survival(-2.0) - tail.survival(-60.0), rel=1e-3)
+
+
+def test_two_cells_that_agree_far_out_are_a_value():
+    x = np.repeat([*range(100), 5000.0], [*[7] * 100, 2])
+    assert Density.of(x).mass(np.array([5000.0]))[0] > 100 * Density.of(x).mass(np.array([4000.0]))[0]
+
+
+@pytest.mark.parametrize("x", [np.zeros(90), np.full(90, 1e149), np.geomspace(1e-200, 1e149, 90)])
+def test_extreme_numbers_are_looked_up_without_a_warning(x):
+    far = np.array([0.0, 1e150, -1e150, 1e-300])
+    assert np.isfinite(Density.of(x).mass(far)).all() and np.isfinite(Density.of(x).rounded(far)).all()

@@ -1,8 +1,9 @@
 """Finding and repairing wrong pixels, beside what an autoencoder alone or a median filter makes of them.
 
-Tiles, at half their resolution: pixel AUROC of the evidence and, at the default setting, the mean overlap with the marked
-defects, trained on half of the tiles without any. Galaxies: squared errors, in units of the full range, on pixels that were made wrong and on all
-others, before and after the repair. The quick form has one seed, fewer images and a short training.
+Tiles, at half their resolution: pixel AUROC of the evidence and, at the default setting, the mean overlap with the
+marked defects, trained on half of the tiles without any. Galaxies: squared errors, in units of the full range, on
+pixels that were made wrong and on all others, before and after the repair. The quick form has one seed, fewer images
+and a short training.
 """
 
 import csv

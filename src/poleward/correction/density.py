@@ -1,7 +1,7 @@
 """How often each number occurs in a column by itself, wrong ones included."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,33 @@ UNSEEN = 0.1
 SHARES = np.linspace(0.0, 0.99, 34)
 """Tried shares of the cells that repeat a number of another cell."""
 
+TAIL = 0.05
+"""Share of the cells at an end whose law is continued from the cells within."""
+
+FEWEST_IN_TAIL = 3
+ONE_OF = 0.5
+"""Cells that any column is allowed."""
+
+AS_WELL = 1.5
+"""Nats by which a share may explain the tails worse than the best one."""
+
+SHORTEST, HEAVIEST = -0.5, 1.0
+"""Bounds of a tail's shape; at 1 a number has no mean."""
+
+OUTERMOST = 3.0
+"""So many cells at an end must agree for numbers there to be usual, however far they lie."""
+
 DECIMALS = range(-6, 13)
 ON_GRID = 0.9
 """A column is written in steps of 10^-k if this share of its cells are multiples of that."""
 
 FINEST = 1e-9
 """Of the range of a column that is written in no such steps: the step that stands for one."""
+
+NEXT_TO_NOTHING, FARTHEST_EXPONENT = 1e-6, 500.0
+
+SMALLEST_STEP = 1e-150
+"""So that the largest number that is read is no infinite count of steps."""
 
 OFF = 0.02
 """Steps by which a number may miss a multiple of the step."""
@@ -43,6 +64,7 @@ class Density:
 
     since some cells repeat a number of another cell, and others lie as dense as the k cells around them. lambda is the
     one that explains the column's own cells best; w, their share, makes a new number rare where few values rule.
+    Beyond the outermost cells P is at most what the column's `Tail` says.
 
     values : distinct numbers, rising
     counts : of their cells
@@ -84,13 +106,35 @@ class Density:
         """Which values very many cells hold."""
         return np.asarray(self.counts > max(WINDOW, HEAVY * self.counts.sum()))
 
+    @property
+    def tails(self) -> list["Tail"]:
+        """Of both ends, where there are cells enough."""
+        return [tail for sign in (1, -1) if (tail := Tail.of(self.values, self.counts, self.step, sign)) is not None]
+
     def mass(self, x: Numbers) -> Numbers:
         """P(x), above 0."""
         at, seen = self.place(x)
         heavy = seen & self.heavy[np.minimum(at, len(self.values) - 1)]
         exact = self._exact(x)
-        either = self.repeated * exact + (1 - self.repeated) * self._smooth(x)
+        either = self.repeated * exact + (1 - self.repeated) * np.minimum(self._smooth(x), self._outermost(x))
         return np.where(heavy | ~self.on_grid(x), np.maximum(exact, UNSEEN / self.counts.sum()), either)
+
+    def astray(self, most: float) -> float:
+        """Share of the cells, at most so large, that hold any number of the range: those that the tails do not explain.
+
+        The smallest share that explains how the cells beyond the start of each tail lie as well as the best one.
+        """
+        v, n, anywhere = self.values, self.counts, self.anywhere()
+        shares = np.geomspace(min(most, ONE_OF / n.sum()), most, 40)
+        explained, inside = np.zeros(len(shares)), np.ones(len(v), bool)
+        for tail in self.tails:
+            far = tail.sign * (v - tail.start) > 0
+            usual = np.maximum(self.step * tail.density(v[far]), np.finfo(float).tiny)
+            explained += np.log((1 - shares[:, None]) * usual + shares[:, None] * anywhere) @ n[far]
+            inside &= ~far
+        width = min(1.0, (np.ptp(v[inside]) + self.step) / self.span)
+        explained += n[inside].sum() * np.log((1 - shares) * n[inside].sum() / n.sum() + shares * width)
+        return float(shares[explained >= explained.max() - AS_WELL][0])
 
     def anywhere(self) -> float:
         """P of a number that may be any over the column's range."""
@@ -133,6 +177,77 @@ class Density:
         share = counts.sum() / self.counts.sum() ** 2
         return np.asarray(np.minimum(1.0, share * self.step * nearby(values, counts, self.step, x)))
 
+    def _outermost(self, x: Numbers) -> Numbers:
+        """Most that the tails allow beyond the outermost cells, else 1; none ends before infinity."""
+        most = np.ones(len(x))
+        for tail in (replace(tail, shape=max(tail.shape, 0.0)) for tail in self.tails):
+            far = tail.sign * (x - ranked(self.values, self.counts, OUTERMOST, tail.sign)) > 0
+            most[far] = np.maximum(self.step * tail.density(x[far]), np.finfo(float).tiny)
+        return most
+
+
+@dataclass(frozen=True)
+class Tail:
+    r"""How a column thins out at an end: a generalised Pareto law through its outermost cells but the very last.
+
+    With the cells of which shares q, 2q and 4q lie beyond at x_1, x_2 and x_4 (Pickands 1975), and d their distances,
+
+    P(beyond x) = q (1 + xi (x - x_1) / s)^(-1/xi),    xi = log_2 (d_12 / d_24),    s = xi d_12 / (1 - 2^-xi)
+
+    xi is enlarged by its own uncertainty, 1 / sqrt(q n), so that few cells say little.
+
+    sign : 1 for the upper end, -1 for the lower one
+    start : x_1
+    shape, scale : xi, s
+    """
+
+    sign: int
+    start: float
+    shape: float
+    scale: float
+
+    @classmethod
+    def of(cls, values: Numbers, counts: Any, step: float, sign: int) -> "Tail | None":
+        """Learn one end of rising values; None of too few cells."""
+        n = counts.sum()
+        if n * TAIL < FEWEST_IN_TAIL:
+            return None
+        one, two, four = (sign * ranked(values, counts, times * TAIL * n, sign) for times in (1, 2, 4))
+        outer, inner = one - two + step, two - four + step
+        shape = float(np.clip(np.log2(outer / inner) + 1 / np.sqrt(n * TAIL), SHORTEST, HEAVIEST))
+        return cls(sign, sign * one, shape, float(outer / decay(shape)))
+
+    def survival(self, x: Any) -> Any:
+        """P(beyond x), for x beyond the start; above 0."""
+        return TAIL * np.exp(-np.minimum(self._thinned(x), FARTHEST_EXPONENT))
+
+    def density(self, x: Any) -> Any:
+        """P of a number in a unit around x, beyond the start; above 0."""
+        exponent = (1 + self.shape) * self._thinned(x)
+        return TAIL / self.scale * np.exp(-np.minimum(exponent, FARTHEST_EXPONENT))
+
+    def _thinned(self, x: Any) -> Any:
+        """ln(1 + xi t) / xi with t = |x - x_1| / s, beyond all bounds behind the end that a short tail has."""
+        away = np.maximum(self.sign * (x - self.start), 0.0) / self.scale
+        if abs(self.shape) < NEXT_TO_NOTHING:
+            return away
+        return np.log(np.maximum(1 + self.shape * away, np.finfo(float).tiny)) / self.shape
+
+
+def decay(shape: float) -> float:
+    """(1 - 2^-xi) / xi, ln 2 at 0."""
+    return float(np.log(2)) if abs(shape) < NEXT_TO_NOTHING else float((1 - 2.0**-shape) / shape)
+
+
+def ranked(values: Numbers, counts: Any, rank: float, sign: int) -> float:
+    """The value of the cell that so many lie beyond at an end.
+
+    >>> ranked(np.arange(9.0), np.ones(9), 2.0, 1), ranked(np.arange(9.0), np.ones(9), 2.0, -1)
+    (6.0, 2.0)
+    """
+    total = np.cumsum(counts[::-sign])
+    return float(values[::-sign][min(int(np.searchsorted(total, rank, side="right")), len(total) - 1)])
+
 
 def nearby(values: Numbers, counts: Numbers, step: float, x: Numbers) -> Numbers:
     """Cells in a unit around each number, by the `WINDOW` nearest ones, its own not counted."""
@@ -162,11 +277,13 @@ def step_of(x: Numbers) -> float:
     >>> step_of(np.array([12.5, 13.0, 0.5])), step_of(np.array([300.0, 1200.0]))
     (0.1, 100.0)
     """
-    x = x[x != 0] if x.any() else x
+    if not x.any():
+        return 1.0
+    x = x[x != 0]
     span = max(float(np.ptp(x)), float(np.abs(x).max()), np.finfo(float).tiny)
     for decimals in DECIMALS:
         scaled = x * 10.0**decimals
         tolerance = np.maximum(1e-6, 1e-12 * np.abs(scaled))
         if 10.0**-decimals <= span and (np.abs(scaled - np.rint(scaled)) <= tolerance).mean() >= ON_GRID:
             return float(10.0**-decimals)
-    return FINEST * span
+    return max(FINEST * span, SMALLEST_STEP)

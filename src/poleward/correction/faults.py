@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from poleward.correction.density import Density, Numbers
+from poleward.correction.density import Density, Numbers, Tail
 from poleward.correction.verdict import DIRTY
 
 DOUBT = 0.9
@@ -19,11 +19,11 @@ APART, FEW, SEVERAL, CONSTANT = 0.2, 0.1, 10, 0.5
 But not in a column in which one value holds half of the cells, since nothing but that value is usual there.
 """
 
+TOO_FEW = 0.1
+"""Of a doubted group, what the tail of all others may explain."""
+
 LONE_GAP, LONE_COUNT = 5.0, 5.0
 """Doubted is an outermost number so many times as far from the next as those lie apart, and so much more frequent."""
-
-TURNS = 4
-"""Times that the share of wrong numbers is estimated anew."""
 
 MANTISSAS = np.round(np.arange(1.0, 10.0, 0.01), 2)
 MOST_TRIED = 60
@@ -61,11 +61,9 @@ class Faults:
     def of(cls, density: Density) -> "Faults":
         """Learn from the numbers of a column, wrong ones among them."""
         v, n = density.values, density.counts
-        doubt = DOUBT * (apart(v, n) | lone(v, n))
-        p, anywhere, astray = density.mass(v), density.anywhere(), DIRTY
-        for _ in range(TURNS):
-            wrong = np.minimum(1.0, astray * anywhere / p)
-            astray = min(DIRTY, float((n * wrong).sum() / n.sum()))
+        doubt = DOUBT * (apart(v, n, density.step) | lone(v, n))
+        astray = density.astray(DIRTY)
+        wrong = np.minimum(1.0, astray * density.anywhere() / density.mass(v))
         factors, shares = scales(density, (wrong > 0.5) | (doubt > 0))
         return cls(astray, doubt, factors, shares)
 
@@ -92,10 +90,10 @@ class Faults:
         return cls(float(arrays["astray"]), arrays["doubt"], *arrays["factors"])
 
 
-def apart(values: Numbers, counts: Any) -> Bool[np.ndarray, " u"]:
+def apart(values: Numbers, counts: Any, step: float) -> Bool[np.ndarray, " u"]:
     """Tell which rising values lie in a small group far from all others: a missing number as 0, another unit.
 
-    >>> apart(np.array([0.0, *range(20, 40)]), np.full(21, 4)).nonzero()[0].tolist()
+    >>> apart(np.array([0.0, *range(20, 40)]), np.full(21, 4), 1.0).nonzero()[0].tolist()
     [0]
     """
     far = np.zeros(len(values), bool)
@@ -104,9 +102,21 @@ def apart(values: Numbers, counts: Any) -> Bool[np.ndarray, " u"]:
         below = np.arange(1, len(v))
         small = (n >= FEWEST_CELLS) & (n < FEW * counts.sum()) & (len(v) - below >= SEVERAL)
         cuts = np.flatnonzero(small & (np.diff(v) > APART * (v[-1] - v[1:])))
+        cuts = cuts[[unexplained(v, counts[::sign], cut, step) for cut in cuts.tolist()]]
         beyond = np.arange(len(v)) <= cuts.max(initial=-1)
         far |= beyond[::sign]
     return far
+
+
+def unexplained(values: Numbers, counts: Any, cut: int, step: float) -> bool:
+    """Tell whether the values up to a place are too many for the lower tail of those above.
+
+    >>> unexplained(np.array([0.0, *range(20, 40)]), np.full(21, 4), 0, step=1.0)
+    True
+    """
+    rest = counts[cut + 1 :]
+    tail = Tail.of(values[cut + 1 :], rest, step, -1)
+    return tail is None or bool(rest.sum() * tail.survival(values[cut]) < TOO_FEW * counts[: cut + 1].sum())
 
 
 def lone(values: Numbers, counts: Any) -> Bool[np.ndarray, " u"]:

@@ -110,8 +110,8 @@ class RobustScale:
 
 
 def deviation_within(distance: Float64[np.ndarray, " n"], reach: float) -> float:
-    """Return the standard deviation of distances of at most ``reach``, or 1 where all are 0."""
-    return reach * float(np.std(distance / reach)) if reach > 0 else 1.0
+    """Return the standard deviation of distances of at most ``reach``, or 1 where that is 0 in float64."""
+    return (reach * float(np.std(distance / reach)) if reach > 0 else 1.0) or 1.0
 
 
 def stretched(u: Float64[np.ndarray, "*shape"], stretch: str) -> Float64[np.ndarray, "*shape"]:
