@@ -246,7 +246,7 @@ def test_a_faulty_cell_far_down_is_told_by_the_sample_that_it_is_counted_from(
         (["--learning-rate", "-1"], "learning_rate = -1.0"),
         (["--weight", "nan"], "weight = nan"),
         (["--alpha", "2"], "alpha = 2.0"),
-        (["--contamination", "0.9"], 'contamination = 0.9: accepted is None, "auto" or a share above 0 and up to 0.5'),
+        (["--contamination", "0.9"], 'contamination = 0.9: accepted is None, "auto" or a share from 0 to 0.5'),
         (["--calibration-share", "1"], "calibration_share = 1.0"),
         (["--seed", "4294967296"], "random_state = 4294967296"),
         (["--device", "abacus"], "device 'abacus' is not available here"),

@@ -342,7 +342,7 @@ def test_images_of_a_source_have_their_bands_last_however_many_they_are():
         ({"scorer": "lof"}, "scorer = 'lof'.*knn"),
         ({"n_latent": 1}, "n_latent = 1: accepted is a whole number of at least 2"),
         ({"epochs": 0}, "epochs = 0"),
-        ({"contamination": 0.6}, 'contamination = 0.6: accepted is None, "auto" or a share above 0 and up to 0.5'),
+        ({"contamination": 0.6}, 'contamination = 0.6: accepted is None, "auto" or a share from 0 to 0.5'),
         ({"alpha": 1.0}, "alpha = 1.0"),
         ({"random_state": -1}, "random_state = -1"),
         ({"device": "abacus"}, "device 'abacus' is not available here .*; use 'cpu' or 'auto'"),

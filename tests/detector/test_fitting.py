@@ -220,6 +220,18 @@ def test_contamination_can_be_estimated(share):
     assert flagged[: round(share * 1500)].mean() > 0.7
 
 
+def test_no_contamination_keeps_rows_of_a_rare_kind_and_decides_by_alpha():
+    X = np.random.default_rng(0).normal(size=(700, 4))
+    X[:40] = 9 + 0.05 * X[:40]
+    thought, told = (
+        fit_model("table", numbered_columns(X), settings(contamination=asked, epochs=1, scorer="fused"), seed=0)
+        for asked in (None, 0.0)
+    )
+    n_learned = [len(model.ranker.scorer.rows) for model in (thought, told)]
+    assert n_learned[0] < n_learned[1] == told.facts["n_trained"]
+    assert told.facts["threshold_from"] == "alpha"
+
+
 def test_clean_data_are_decided_upon_as_if_contamination_had_not_been_asked_for():
     clean = rows(1500)
     one, other = (

@@ -93,6 +93,10 @@ def test_a_device_that_is_not_here_is_refused_in_one_line(name):
     assert "\n" not in str(refused.value)
 
 
+def test_contamination_may_be_said_to_be_none():
+    assert with_(contamination=0.0).contamination == 0
+
+
 def test_contamination_may_be_left_to_be_estimated():
     assert with_(contamination="auto").contamination == "auto"
     for word in ("AUTO", "", "0.1"):

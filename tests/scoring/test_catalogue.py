@@ -126,3 +126,17 @@ def test_a_scorer_of_images_says_so_where_there_are_none(name):
 def test_an_unknown_scorer_is_named_with_the_known_ones():
     with pytest.raises(SettingError, match="scorer 'lof' is unknown; choose one of fused, knn"):
         build_scorer("lof", Circumstances(3, 0, 1.0))
+
+
+def test_where_all_samples_are_known_to_be_normal_a_rare_kind_is_as_normal_as_any():
+    rng = np.random.default_rng(0)
+    inputs = np.concatenate([rng.normal(size=(480, 4)), 6 + 0.3 * rng.normal(size=(20, 4))])
+    train, rare = Encoded(inputs=inputs, means=inputs), np.arange(480, 500)
+    told, thought = (
+        build_scorer("fused", Circumstances(3, 0, 1.0, shape=(4,), all_normal=known)).fit(train)
+        for known in (True, False)
+    )
+    new = Encoded(inputs=inputs + 0.1, means=inputs + 0.1)
+    ranks = [np.argsort(np.argsort(scorer.score(new, np.zeros(500, bool))))[rare] for scorer in (told, thought)]
+    assert np.median(ranks[0]) < 400
+    assert ranks[1].min() >= 480

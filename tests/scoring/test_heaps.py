@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poleward.scoring.heaps import GAUSSIANS, SAMPLES_PER_GAUSSIAN, bulk, without_heaps
+from poleward.scoring.heaps import GAUSSIANS, SAMPLES_PER_GAUSSIAN, bulk, odd_groups, without_heaps
 
 
 def normal(n, centre=0.0, width=1.0, seed=0):
@@ -45,3 +45,22 @@ def test_samples_beyond_those_that_em_sees_are_sorted_out_as_well(monkeypatch):
     monkeypatch.setattr("poleward.scoring.heaps.MOST_SAMPLES", 500)
     rows = bulk(np.concatenate([normal(4800), normal(200, 9.0, 0.1)]), seed=0)
     assert rows.max() < 4800
+
+
+def test_a_small_group_in_the_midst_of_the_others_is_no_heap():
+    shell = normal(960)
+    shell *= 4 / np.linalg.norm(shell, axis=1, keepdims=True)
+    samples = np.concatenate([shell, normal(40, 0.0, 0.05)])
+    apart = without_heaps(samples, 0.08, 0.01, 0)[1]
+    assert apart.max() < 960  # by weight alone it would be one
+    assert (bulk(samples, seed=0) >= 960).sum() == 40
+
+
+def test_oddness_is_compared_with_that_of_samples_in_larger_groups():
+    groups, light = np.repeat([0, 1, 2], [80, 10, 10]), np.array([False, True, True])
+    oddness = np.concatenate([np.arange(80.0), np.full(10, 70.0), np.full(10, 60.0)])
+    assert odd_groups(groups, light, oddness).tolist() == [False, True, False]
+
+
+def test_where_every_group_is_light_none_is_a_heap():
+    assert not odd_groups(np.array([0, 1]), np.array([True, True]), np.array([0.0, 9.0])).any()

@@ -105,7 +105,7 @@ def fit(
         str | None,
         typer.Option(
             metavar="SHARE|auto",
-            help="Share of anomalies in the training data, if any; auto estimates it.",
+            help="Share of anomalies in the training data; auto estimates it, 0 says that there are none.",
             rich_help_panel=DECIDING,
         ),
     ] = None,

@@ -52,4 +52,5 @@ def circumstances(preparation: Preparation, settings: Settings, objective: Objec
         spherical=objective.spherical,
         shape=tuple(preparation.shape),
         squeezed=preparation.squeezed,
+        all_normal=settings.contamination == 0,
     )

@@ -51,8 +51,9 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
     schedule : of that weight; None for the objective's own, or "constant", "linear", "cyclical" or "square-root"
     parametrisation : "dimension-free", or "published" for the constants of the papers
     n_neighbors : at least 1, for the scorers with neighbours
-    contamination : None when the training data are normal; else the share of anomalies in them, in (0, 0.5], or "auto"
-        to estimate it; a share above 0 sets the threshold
+    contamination : None when the training data are thought to be normal; 0 when they are known to be, so that rows of a
+        rare kind are normal as well; else the share of anomalies in them, up to 0.5, or "auto" to estimate it; a share
+        above 0 sets the threshold
     alpha : in (0, 1), level of the threshold without contamination: the expected share of false alarms, for 10 in 1,000
         0.01 or Fraction(10, 1000)
     calibration_share : in (0, 0.9], of the training data that neither network nor index see, for p-values

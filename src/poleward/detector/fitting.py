@@ -266,7 +266,7 @@ def decide(
     samples given that leaves that share above it, as in scikit-learn's outlier detectors, and p-values without the
     calibration scores that stand too far out to be normal.
     """
-    looked_at = trained if settings.contamination is not None else trained[: SAMPLES_AT_A_TIME[ranker.kind]]
+    looked_at = trained if settings.contamination else trained[: SAMPLES_AT_A_TIME[ranker.kind]]
     calibration = samples.scores(ranker, kept_aside)
     scores = np.concatenate([samples.scores(ranker, looked_at), calibration])
     require_spread(scores)

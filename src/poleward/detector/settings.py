@@ -42,7 +42,7 @@ BOUNDS: dict[str, tuple[float, float, str]] = {
     "n_neighbors": (1, 1e6, "a whole number of at least 1"),
     "learning_rate": (1e-12, 10, "a number above 0"),
     "weight": (0, 1e12, "None or a number of at least 0"),
-    "contamination": (1e-12, 0.5, 'None, "auto" or a share above 0 and up to 0.5'),
+    "contamination": (0, 0.5, 'None, "auto" or a share from 0 to 0.5'),
     "alpha": (1e-12, 1 - 1e-12, "a number between 0 and 1"),
     "calibration_share": (1e-12, 0.9, "a share above 0 and up to 0.9"),
 }

@@ -30,6 +30,7 @@ class Circumstances:
     spherical : whether the decoder takes codes on their sphere
     shape : of one prepared sample, (columns,) or (bands, height, width)
     squeezed : of a table, what undoes the asinh of its heavy-tailed columns, see `views.Unsqueezed`
+    all_normal : whether the training samples are known to be, so that none is taken for part of a heap of anomalies
     """
 
     n_neighbors: int
@@ -38,6 +39,7 @@ class Circumstances:
     spherical: bool = False
     shape: tuple[int, ...] = ()
     squeezed: NDArray[np.float64] | None = None
+    all_normal: bool = False
 
 
 IMAGE_VIEWS = ("reconstruction-contrast", "input-knn-weighed", "input-knn-contrast", "input-patches")
@@ -48,8 +50,10 @@ TABLE_VIEWS = ("mixture", "input-knn-linear", "input-mixture")
 def fused(about: Circumstances) -> Scorer:
     """The default: neighbours of the code where the decoder takes it, and views that suit images or rows."""
     latent = "knn-sphere" if about.spherical else "knn"
-    others, of_bulk = (IMAGE_VIEWS, ()) if len(about.shape) > 1 else (TABLE_VIEWS, (latent, "input-knn-linear"))
-    return Fused({name: SCORERS[name](about) for name in (latent, *others)}, about.seed, of_bulk)
+    of_images = len(about.shape) > 1
+    names = (latent, *(IMAGE_VIEWS if of_images else TABLE_VIEWS))
+    of_bulk = () if of_images or about.all_normal else (latent, "input-knn-linear")
+    return Fused({name: SCORERS[name](about) for name in names}, about.seed, of_bulk)
 
 
 SCORERS: dict[str, Callable[[Circumstances], Scorer]] = {
@@ -64,13 +68,13 @@ SCORERS: dict[str, Callable[[Circumstances], Scorer]] = {
     "input-knn": lambda about: KNearest("inputs", Plain(), about.n_neighbors),
     "input-knn-whitened": lambda about: KNearest("inputs", Whitened(about.seed), about.n_neighbors),
     "knn-local": lambda about: LocalNearest("means", Standardised(about.seed), about.n_neighbors),
-    "mixture": lambda about: Mixture("means", Standardised(about.seed), about.seed),
+    "mixture": lambda about: Mixture("means", Standardised(about.seed), about.seed, about.all_normal),
     "input-knn-local": lambda about: LocalNearest("inputs", Plain(), about.n_neighbors),
     "input-knn-weighed": lambda about: KNearest("inputs", Weighed(about.shape, about.seed), about.n_neighbors),
     "input-knn-linear": lambda about: KNearest("inputs", Unsqueezed(about.squeezed), about.n_neighbors),
     "input-knn-contrast": lambda about: KNearest("inputs", Contrast(about.shape, about.seed), about.n_neighbors),
     "input-patches": lambda about: Patches(about.shape, about.seed),
-    "input-mixture": lambda about: Mixture("inputs", Standardised(about.seed), about.seed),
+    "input-mixture": lambda about: Mixture("inputs", Standardised(about.seed), about.seed, about.all_normal),
     "input-isolation-forest": lambda about: Isolation("inputs", about.seed),
 }
 

@@ -14,7 +14,7 @@ from poleward.scoring.scorer import Scorer
 from poleward.scoring.shares import CONSTANT, on_observed
 from poleward.scoring.views import Plain
 
-LIGHTEST = 0.05
+LIGHTEST = {"means": 0.05, "inputs": 0.15}
 """Weight below which a Gaussian is taken for a heap of anomalies: its samples are left out."""
 
 REGULARISATION = {"means": 0.1, "inputs": 0.01}
@@ -24,17 +24,19 @@ REGULARISATION = {"means": 0.1, "inputs": 0.01}
 class Mixture(Scorer):
     """score(x) = -ln sum_c w_c N(x; m_c, C_c): how unlikely x is under at most 8 Gaussians with full covariance.
 
-    None of them has a weight below 0.05, see `heaps.without_heaps`.
+    None of them has a weight below 0.05, or 0.15 for inputs, see `heaps.without_heaps`.
 
     Parameters
     ----------
     field : "means" (latent) or "inputs", where an unobserved cell counts as its column's centre
     view : what is done to the points first
     seed : of the start of EM
+    all_normal : whether the training samples are known to be; there are no heaps then, and weights as EM finds them
     """
 
-    def __init__(self, field: str, view: Plain, seed: int = 0) -> None:
+    def __init__(self, field: str, view: Plain, seed: int = 0, all_normal: bool = False) -> None:
         self.field = field
+        self.lightest = 0.0 if all_normal else LIGHTEST[field]
         self.view = view
         self.seed = seed
         self.needs = self.learns = frozenset({field})
@@ -46,7 +48,7 @@ class Mixture(Scorer):
         points = getattr(encoded, self.field)
         self.n_learned = len(points)
         self.view.fit(points)
-        mixture, _ = without_heaps(self.view(points), LIGHTEST, REGULARISATION[self.field], self.seed)
+        mixture, _ = without_heaps(self.view(points), self.lightest, REGULARISATION[self.field], self.seed)
         self.gaussians = {
             "weights": mixture.weights_,
             "centres": mixture.means_,
