@@ -231,7 +231,7 @@ def test_a_faulty_cell_far_down_is_told_by_the_sample_that_it_is_counted_from(
         (["--where", "odd=7"], "nothing is left after --where odd=7"),
         (["--ids", "nowhere.txt"], "nowhere.txt"),
         (["--types", "colour"], "--types is 'colour'; write it as COLUMN=TYPE"),
-        (["--types", "colour=rainbow"], "accepted are numeric, categorical, date, ignore"),
+        (["--types", "colour=rainbow"], "accepted are numeric, categorical, ordinal, date, ignore"),
         (["--types", "colour=numeric"], "column 'colour'"),
         (["--types", "z=numeric"], "types names 'z'"),
         (["--catalogue", "x.csv"], "only such a folder has a catalogue"),

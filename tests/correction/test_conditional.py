@@ -69,3 +69,20 @@ def test_few_rows_make_one_network(rows):
 
 def test_a_table_of_many_slots_is_trained_for_fewer_steps():
     assert steps(20_000, 20_000) < steps(20_000, 400)
+
+
+def test_what_the_others_say_of_an_ordered_column_moves_all_its_levels_at_once():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=600)
+    level = np.clip(np.rint(2.5 + 1.5 * x + 0.3 * rng.normal(size=600)), 0, 5).astype(np.int64)
+    few = np.abs(x) < 1.0  # the outermost levels are hardly ever seen
+    slot, value = np.stack([np.zeros(600, np.int64), level], 1), np.stack([x, np.zeros(600)], 1)
+    layout, ranks = Layout.of([1, 6]), np.array([np.nan, *np.linspace(-1.5, 1.5, 6)])
+    fits = {
+        name: Conditional.fit(layout, Shown(slot[few], value[few]), slot[few], 0, order)
+        for name, order in {"ordered": ranks, "unordered": None}.items()
+    }
+    far = np.flatnonzero(x > 1.4)[:20]
+    hidden = Shown(np.stack([slot[far, 0], np.full(20, -1)], 1), value[far])
+    p = {name: fit.probabilities(hidden)[1][np.arange(20), level[far]].mean() for name, fit in fits.items()}
+    assert p["ordered"] > 1.5 * p["unordered"]

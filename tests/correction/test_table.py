@@ -160,3 +160,17 @@ def test_most_wrong_cells_of_a_real_table_are_repaired():
     mask, _, repaired = TableCorrector.fit(pair.table, seed=0).correct(pair.table)
     repair = judged(pair, mask, np.array([column.to_pylist() for column in repaired.columns], object).T)
     assert repair.precision > 0.8 and repair.recall > 0.5 and repair.damage < 0.005
+
+
+def test_an_ordinal_column_is_repaired_and_stored_with_its_order(tmp_path):
+    rng = np.random.default_rng(0)
+    level = rng.integers(4, size=400)
+    sizes = np.array(["S", "M", "L", "XL"], object)[level]
+    sizes[0], sizes[1] = "XXL", ("S" if level[1] else "XL")
+    table = pa.table({"size": sizes.tolist(), "width": level + 0.1 * rng.random(400), "length": 3.0 * level})
+    corrector = TableCorrector.fit(table, 0, {"size": "ordinal:S<M<L<XL"})
+    again = TableCorrector.restore(json.loads(json.dumps(corrector.to_manifest())), corrector.to_arrays())
+    assert again.columns[0].known == ("S", "M", "L", "XL") and again.columns[0].ordered
+    mask, _, repaired = again.correct(table)
+    assert np.argwhere(mask).tolist() == [[0, 0], [1, 0]]
+    assert repaired["size"].to_pylist()[:2] == np.array(["S", "M", "L", "XL"], object)[level[:2]].tolist()

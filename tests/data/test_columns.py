@@ -124,7 +124,7 @@ def test_types_overrule_what_the_cells_suggest():
 
 def test_an_unknown_type_is_refused():
     with pytest.raises(
-        SettingError, match="'x' is asked to be 'number'; accepted are numeric, categorical, date, ignore"
+        SettingError, match="'x' is asked to be 'number'; accepted are numeric, categorical, ordinal, date, ignore"
     ):
         TablePreparation({"x": "number"})
 
@@ -375,3 +375,45 @@ def test_what_squeezes_a_heavy_column_can_be_undone():
     cells = preparation.encode(table).values[:, at["heavy"]]
     back = np.sinh(cells * deviation[at["heavy"]] + mean[at["heavy"]])
     assert np.corrcoef(back, heavy)[0, 1] == pytest.approx(1.0)
+
+
+def test_levels_in_a_stated_order_are_their_ranks():
+    table = of(size=["large", "small", None, "medium", " small "])
+    preparation = TablePreparation({"size": "ordinal:small<medium<large"}).fit(table)
+    v = preparation.encode(table).values[:, 0]
+    assert v[1] == v[4] < v[3] < v[0] and v[0] - v[3] == pytest.approx(v[3] - v[1])
+    assert preparation.decode(preparation.encode(table).values)["size"].to_pylist()[:2] == ["large", "small"]
+    assert preparation.describe()[0] == "Ordinal: size (small < medium < large)."
+
+
+def test_numbers_are_ordinal_by_themselves_and_words_only_if_their_order_is_said():
+    grades = of(grade=["10", "2", "2", "1"])
+    assert TablePreparation({"grade": "ordinal"}).fit(grades).columns[0].levels == ("1", "2", "10")
+    with pytest.raises(SettingError, match=r"'size'.*say their order: size=ordinal:large < small"):
+        TablePreparation({"size": "ordinal"}).fit(of(size=["small", "large"]))
+
+
+def test_an_ordered_dictionary_keeps_its_order():
+    levels = pa.array(["low", "mid", "high"])
+    column = pa.DictionaryArray.from_arrays(pa.array([2, 0, 1, 0]), levels, ordered=True)
+    preparation = TablePreparation().fit(of(grade=column))
+    assert preparation.columns[0].levels == ("low", "mid", "high")
+    again = TablePreparation.from_manifest(json.loads(json.dumps(preparation.to_manifest())))
+    assert again.decode(again.encode(of(grade=column)).values)["grade"].to_pylist() == ["high", "low", "mid", "low"]
+
+
+def test_a_level_that_is_not_in_the_order_lies_far_beyond_it():
+    table = of(size=["small", "large"] * 5)
+    preparation = TablePreparation({"size": "ordinal:small<large"}).fit(table)
+    assert preparation.encode(of(size=["large", "smal"])).values.ravel() == pytest.approx([1, 5])
+
+
+@pytest.mark.parametrize("stated", ["ordinal:small", "ordinal:a<a", "ordinal:a<<b", "date:a<b", "ordered"])
+def test_a_kind_or_an_order_that_cannot_be_is_refused(stated):
+    with pytest.raises(SettingError, match="size"):
+        TablePreparation({"size": stated})
+
+
+def test_an_order_of_levels_that_do_not_occur_is_refused():
+    with pytest.raises(SettingError, match=r"'size' holds none of the levels S < L"):
+        TablePreparation({"size": "ordinal:S<L"}).fit(of(size=["small", "large"]))

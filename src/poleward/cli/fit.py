@@ -75,7 +75,8 @@ def fit(
         str | None,
         typer.Option(
             metavar="COLUMN=TYPE,...",
-            help="Column types over those found: numeric, categorical, date or ignore.",
+            help="Column types over those found: numeric, categorical, ordinal, ordinal:small<large (levels in their"
+            " order), date or ignore.",
             rich_help_panel=LEARNING,
         ),
     ] = None,

@@ -125,21 +125,37 @@ class Shown:
 
 
 class MaskedAutoencoder(nn.Module):
-    """Shown cells -> code -> logits of every slot, by one hidden layer.
+    r"""Shown cells -> code -> logits of every slot, by one hidden layer.
 
-    The embedding has one row for each slot and, behind these, one for each column where its cell is not shown.
+    The embedding has one row for each slot and, behind these, one for each column where its cell is not shown. With h
+    the code and t_s the rank of slot s, the logits are w_s . h + a_s, and in a column with an order
+
+    ln (p_s / p_0) = a_s - a_0 + (t_s - t_0) u . h + (t_s^2 - t_0^2) v . h
+
+    so that what the others say moves all the levels at once (adjacent categories, Agresti 2010, with a spread). Without
+    an order each slot has weights of its own.
+
+    ranks : (slots,) t, NaN in a column without an order
     """
 
     starts: Tensor
     column: Tensor
     log_frequency: Tensor
+    unordered: Tensor
+    powers: Tensor
 
-    def __init__(self, layout: Layout, frequency: Float64[np.ndarray, " slots"]) -> None:
+    def __init__(
+        self, layout: Layout, frequency: Float64[np.ndarray, " slots"], ranks: Float64[np.ndarray, " slots"]
+    ) -> None:
         super().__init__()
         d, total = layout.n_columns, layout.n_slots
         self.embedding = nn.Embedding(total + d, WIDTH)
         self.of_value = nn.Linear(d, WIDTH)
         self.decoder = nn.Linear(WIDTH, total)
+        powers = rank_powers(layout, ranks)
+        self.together = nn.Linear(WIDTH, powers.shape[1], bias=False) if powers.shape[1] else None
+        self.register_buffer("powers", torch.from_numpy(powers).float(), persistent=False)
+        self.register_buffer("unordered", torch.from_numpy(np.isnan(ranks)[:, None]), persistent=False)
         nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(d))
         log_frequency = torch.from_numpy(np.log(frequency)).float()
         with torch.no_grad():
@@ -156,8 +172,20 @@ class MaskedAutoencoder(nn.Module):
         at = torch.where(slot >= 0, slot + self.starts, hidden)
         h = nn.functional.embedding_bag(at, self.embedding.weight, mode="sum") + self.of_value(value)
         code = nn.functional.dropout(nn.functional.leaky_relu(h, NEGATIVE_SLOPE), DROPPED, self.training)
-        logits: Tensor = self.decoder(code)
+        logits = nn.functional.linear(code, self.decoding(), self.decoder.bias)
         return logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+
+    def decoding(self) -> Tensor:
+        """(slots, units) weights of the logits."""
+        if self.together is None:
+            return self.decoder.weight
+        return self.decoder.weight * self.unordered + self.powers @ self.together.weight
+
+    def weights(self) -> Weights:
+        """What was learned, an order already taken into the decoder."""
+        learned = {name: array for name, array in self.state_dict().items() if not name.startswith("together")}
+        learned["decoder.weight"] = self.decoding().detach()
+        return {name: array.numpy().astype(np.float64) for name, array in learned.items()}
 
     def log_probability(self, logits: Tensor, slot: Tensor) -> Tensor:
         """(batch, d) ln p of the given slots (those of -1 mean nothing)."""
@@ -165,15 +193,31 @@ class MaskedAutoencoder(nn.Module):
         return logits.gather(1, slot.clamp_min(0) + self.starts) - total.log()
 
 
+def rank_powers(layout: Layout, ranks: Float64[np.ndarray, " slots"]) -> Float64[np.ndarray, "slots powers"]:
+    """The rank of each slot and its square, in two columns of their own for each column that has an order.
+
+    >>> rank_powers(Layout.of([1, 2]), np.array([np.nan, -1.0, 2.0])).tolist()
+    [[0.0, 0.0], [-1.0, 1.0], [2.0, 4.0]]
+    """
+    ordered = np.unique(layout.column[~np.isnan(ranks)])
+    of_column = (layout.column[:, None] == ordered) * np.nan_to_num(ranks)[:, None]
+    return np.concatenate([of_column, of_column**2], axis=1)
+
+
 def trained(
-    layout: Layout, shown: Shown, target: NDArray[np.int64], frequency: Float64[np.ndarray, " slots"], seed: int
+    layout: Layout,
+    shown: Shown,
+    target: NDArray[np.int64],
+    frequency: Float64[np.ndarray, " slots"],
+    ranks: Float64[np.ndarray, " slots"],
+    seed: int,
 ) -> Weights:
     """The weights of a network after its training, by Adam with a learning rate that rises and falls once."""
     rng = np.random.default_rng(seed)
     n_steps = steps(len(target), layout.n_slots)
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = MaskedAutoencoder(layout, frequency)
+        model = MaskedAutoencoder(layout, frequency, ranks)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=n_steps + 1)
         for rows in batches(len(target), n_steps, rng):
@@ -183,7 +227,7 @@ def trained(
             nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT_NORM)
             optimizer.step()
             schedule.step()
-    return {name: array.numpy().astype(np.float64) for name, array in model.state_dict().items()}
+    return model.weights()
 
 
 def hidden_cells_cost(
@@ -280,11 +324,22 @@ class Conditional:
         return cls(layout, frequencies(layout, target), (), np.zeros(layout.n_columns))
 
     @classmethod
-    def fit(cls, layout: Layout, shown: Shown, target: NDArray[np.int64], seed: int) -> "Conditional":
-        """Train on rows: ``shown`` to look at, ``target`` (n, d) the slots to foretell, -1 for none."""
+    def fit(
+        cls,
+        layout: Layout,
+        shown: Shown,
+        target: NDArray[np.int64],
+        seed: int,
+        ranks: Float64[np.ndarray, " slots"] | None = None,
+    ) -> "Conditional":
+        """Train on rows: ``shown`` to look at, ``target`` (n, d) the slots to foretell, -1 for none.
+
+        ranks : of the slots, NaN in a column without an order; None if none has one
+        """
+        ranks = np.full(layout.n_slots, np.nan) if ranks is None else ranks
         order, frequency = np.random.default_rng(seed).permutation(len(target)), frequencies(layout, target)
         halves = [order[::2], order[1::2]] if len(target) >= FEWEST_ROWS else [order]
-        networks = tuple(trained(layout, shown[rows], target[rows], frequency, seed) for rows in halves)
+        networks = tuple(trained(layout, shown[rows], target[rows], frequency, ranks, seed) for rows in halves)
         whole = cls(layout, frequency, networks, np.full(layout.n_columns, UNTRIED))
         if len(halves) == 1:
             return whole

@@ -22,7 +22,7 @@ SHARES = np.linspace(0.0, 0.99, 34)
 TAIL = 0.05
 """Share of the cells at an end whose law is continued from the cells within."""
 
-FEWEST_IN_TAIL = 3
+FEWEST_IN_TAIL, LEAST_GAP = 3, 0.1
 ONE_OF = 0.5
 """Cells that any column is allowed."""
 
@@ -212,8 +212,8 @@ class Tail:
         n = counts.sum()
         if n * TAIL < FEWEST_IN_TAIL:
             return None
-        one, two, four = (sign * ranked(values, counts, times * TAIL * n, sign) for times in (1, 2, 4))
-        outer, inner = one - two + step, two - four + step
+        one, two, four = (sign * ranked(values, counts, times * TAIL * n, sign, step) for times in (1, 2, 4))
+        outer, inner = (max(gap, LEAST_GAP * step) for gap in (one - two, two - four))
         shape = float(np.clip(np.log2(outer / inner) + 1 / np.sqrt(n * TAIL), SHORTEST, HEAVIEST))
         return cls(sign, sign * one, shape, float(outer / decay(shape)))
 
@@ -239,14 +239,16 @@ def decay(shape: float) -> float:
     return float(np.log(2)) if abs(shape) < NEXT_TO_NOTHING else float((1 - 2.0**-shape) / shape)
 
 
-def ranked(values: Numbers, counts: Any, rank: float, sign: int) -> float:
-    """The value of the cell that so many lie beyond at an end.
+def ranked(values: Numbers, counts: Any, rank: float, sign: int, step: float = 0.0) -> float:
+    """Where so many cells lie beyond, at an end: the value of the next cell, or a place within the step around it.
 
-    >>> ranked(np.arange(9.0), np.ones(9), 2.0, 1), ranked(np.arange(9.0), np.ones(9), 2.0, -1)
-    (6.0, 2.0)
+    >>> ranked(np.arange(9.0), np.ones(9), 2.0, 1), ranked(np.arange(9.0), np.full(9, 2.0), 1.0, -1, step=1.0)
+    (6.0, 0.0)
     """
-    total = np.cumsum(counts[::-sign])
-    return float(values[::-sign][min(int(np.searchsorted(total, rank, side="right")), len(total) - 1)])
+    total, at_each = np.cumsum(counts[::-sign]), counts[::-sign]
+    at = min(int(np.searchsorted(total, rank, side="right")), len(total) - 1)
+    within = 0.5 - (rank - (total[at] - at_each[at])) / at_each[at]
+    return float(values[::-sign][at] + sign * step * within)
 
 
 def nearby(values: Numbers, counts: Numbers, step: float, x: Numbers) -> Numbers:

@@ -110,6 +110,11 @@ class Quantities:
         return len(self.typical)
 
     @property
+    def ranks(self) -> Float64[np.ndarray, " slots"]:
+        """None: how near two numbers are is told by the numbers themselves."""
+        return np.full(self.n_slots, np.nan)
+
+    @property
     def caution(self) -> float:
         """Smallest support for a change: a number of few values is right or wrong, any other near or far."""
         few = len(self.atoms) <= FEW_VALUES and self.share[: len(self.atoms)].sum() > NEARLY_ALL
@@ -222,7 +227,8 @@ class Suspicion:
 class ReadQuantities:
     r"""Cells of a column of numbers.
 
-    With r_s the probability of slot s given the other cells of the row, over its share m_s, a number x in slot s has
+    With r_s the probability of slot s given the other cells of the row, over its share m_s, both taken together with
+    the intervals beside it, since few cells lie in the outermost ones, a number x in slot s has
 
     wrong: W = eps/2 P(x) + astray + doubted + \sum_k pi_k P(x/k) r_{s(x/k)}
     right: max(0, P(x) r_s - W')
@@ -267,7 +273,8 @@ class ReadQuantities:
     def judge(self, p: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Verdict:
         """Weigh each number as it stands against how a wrong one may have come about, for some of the rows."""
         slot, at, alone = self.slot[rows], np.arange(len(rows)), self.alone[rows]
-        lift = p / self.column.share
+        atoms = len(self.column.atoms)
+        lift = spread_out(p, atoms) / spread_out(self.column.share[None], atoms)
         scaled = alone.scaled * lift[at[:, None], alone.slot]
         by_itself = alone.astray + alone.doubted
         right = np.maximum(alone.mass * lift[at, slot] - by_itself - alone.scaled.sum(1), NEVER * alone.mass)
@@ -292,6 +299,16 @@ class ReadQuantities:
         spelt = np.exp(self.near.log_likelihood[codes]) * np.take_along_axis(p, np.maximum(near, 0), 1)
         misspelt = (codes >= 0) & (spelt.max(1) > 0)
         return np.where(misspelt, near[np.arange(len(near)), spelt.argmax(1)], likely)
+
+
+def spread_out(p: Float64[np.ndarray, "m slots"], atoms: int) -> Float64[np.ndarray, "m slots"]:
+    """Of the slots behind the atoms half, and a quarter of those on either side.
+
+    >>> spread_out(np.array([[1.0, 0.0, 4.0, 0.0]]), atoms=1).tolist()
+    [[1.0, 1.0, 2.0, 1.0]]
+    """
+    inside = np.pad(p[:, atoms:], ((0, 0), (1, 1)), mode="edge")
+    return np.concatenate([p[:, :atoms], (inside[:, :-2] + 2 * inside[:, 1:-1] + inside[:, 2:]) / 4], axis=1)
 
 
 def in_own_unit(form: Numeric | Date, cells: Any) -> Numbers:

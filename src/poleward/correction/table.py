@@ -19,7 +19,17 @@ from poleward.correction.quantities import FORMS, MOST_INTERVALS, Quantities, Re
 from poleward.correction.swaps import Swap, found_swaps
 from poleward.correction.verdict import Verdict
 from poleward.correction.words import ReadWords, Words
-from poleward.data.columns import IGNORE, check_once, is_text, known, listed, natural_kind, readable
+from poleward.data.columns import (
+    IGNORE,
+    check_once,
+    is_text,
+    known,
+    listed,
+    natural_kind,
+    own_order,
+    readable,
+    stated_kind,
+)
 from poleward.errors import SchemaError
 
 FIT_ROWS = 20_000
@@ -105,7 +115,8 @@ class TableCorrector:
     ) -> "TableCorrector":
         """Learn from the table as it is, its wrong cells included; from at most `FIT_ROWS` of its rows.
 
-        types : column name -> "numeric", "categorical", "date" or "ignore", for columns to be read so
+        types : column name -> "numeric", "categorical", "ordinal", "ordinal:small<large" with the levels in their
+            order, "date" or "ignore", for columns to be read so
         network : without it, each column is judged by its own spelling and frequencies alone
         """
         check_once(table.column_names, table.column_names)
@@ -123,7 +134,8 @@ class TableCorrector:
         own = stacked([cells.slot for cells in read], table.num_rows)
         if not network or not 2 <= len(columns) <= MOST_COLUMNS:
             return cls(columns, table.schema, swaps, Conditional.of_frequencies(layout, own))
-        return cls(columns, table.schema, swaps, Conditional.fit(layout, shown(read, table.num_rows), own, seed))
+        ranks = np.concatenate([column.ranks for column in columns])
+        return cls(columns, table.schema, swaps, Conditional.fit(layout, shown(read, table.num_rows), own, seed, ranks))
 
     def correct(
         self, table: pa.Table, constraints: Constraints | None = None, threshold: float | None = None
@@ -286,9 +298,11 @@ def fit_column(name: str, column: Any, kind: str | None, most_slots: int) -> Col
     cells = readable(column)
     if kind == IGNORE or cells.null_count == len(cells):
         return None
-    kind = kind or likely_kind(column.type, cells)
+    kind, order = stated_kind(kind or likely_kind(column.type, cells))
     if kind is None:
         return None
+    if kind == "ordinal":
+        return Words.fit(name, column, order or own_order(name, column))
     if kind == "categorical" or understood(cells, kind).null_count == len(cells):
         return Words.fit(name, column)
     return Quantities.fit(name, column, kind, most_slots)

@@ -1,6 +1,6 @@
 """Columns of texts: names, codes and categories, each with the values it is known to take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,11 +38,12 @@ UNKNOWN = 0.1
 class Words:
     """A column of texts.
 
-    known : the values with a slot of their own
+    known : the values with a slot of their own; in their order, if they have one
     counts : how many training cells held each
     new : share of the training cells that held no known value
     missing : probability that a missing cell should hold a value
     reading : how the values read
+    ordered : whether the values have an order
     """
 
     name: str
@@ -51,24 +52,34 @@ class Words:
     new: float
     missing: float
     reading: Trigrams
+    ordered: bool
 
     kind = "words"
     caution = TO_BE_RIGHT
 
     @classmethod
-    def fit(cls, name: str, column: Any) -> "Words":
-        """Learn the values of a column, at least one of its cells observed."""
+    def fit(cls, name: str, column: Any, order: Sequence[str] = ()) -> "Words":
+        """Learn the values of a column, at least one of its cells observed; those in an order, if one is given."""
         text = texts_of(column)
         counted = pc.value_counts(text.drop_null())
         texts, counts = counted.field("values").to_pylist(), counted.field("counts").to_numpy().astype(np.float64)
-        order = sorted(range(len(texts)), key=lambda at: (-counts[at], texts[at]))[:MOST_VALUES]
-        kept = [at for at in order if counts[at] >= FEWEST_CELLS] or order[:1]
+        frequent = sorted(range(len(texts)), key=lambda at: (-counts[at], texts[at]))[:MOST_VALUES]
+        kept = [at for at in frequent if counts[at] >= FEWEST_CELLS] or frequent[:1]
+        if levels := [texts.index(level) for level in order if level in texts]:
+            kept = levels
         known, total = tuple(texts[at] for at in kept), counts.sum()
         new = (total - counts[kept].sum() + 1) / (total + 2)
         missing = wrong_if_missing(text.null_count / len(text), len(known))
         suspected = (plausible(nearest(texts, known), counts, counts[kept]).slot >= 0).any(1)
         reading = Trigrams.of(texts, np.where(suspected, 0.0, np.log1p(counts)))
-        return cls(name, known, counts[kept], float(new), missing, reading)
+        return cls(name, known, counts[kept], float(new), missing, reading, bool(levels))
+
+    @property
+    def ranks(self) -> Float64[np.ndarray, " k"]:
+        """The place of each value in their order, with mean 0 and variance 1 over the cells; NaN without an order."""
+        place, share = np.arange(float(len(self.known))), self.counts / self.counts.sum()
+        distance = place - share @ place
+        return distance / np.sqrt(max(share @ distance**2, DIRTY)) if self.ordered else np.full(len(place), np.nan)
 
     @property
     def n_slots(self) -> int:
@@ -105,6 +116,7 @@ class Words:
             "known": list(self.known),
             "new": self.new,
             "missing": self.missing,
+            "ordered": self.ordered,
         }
 
     def to_arrays(self) -> dict[str, Any]:
@@ -114,8 +126,10 @@ class Words:
     @classmethod
     def restore(cls, type: pa.DataType, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> "Words":  # noqa: A002
         """Rebuild the column."""
+        learned = {name: facts[name] for name in ("name", "new", "missing")}
+        ordered = facts.get("ordered", False)  # models of older versions know no order
         reading = Trigrams.from_arrays(arrays)
-        return cls(facts["name"], tuple(facts["known"]), arrays["counts"], facts["new"], facts["missing"], reading)
+        return cls(known=tuple(facts["known"]), counts=arrays["counts"], reading=reading, ordered=ordered, **learned)
 
 
 @dataclass(frozen=True)
@@ -160,8 +174,10 @@ class ReadWords:
 
     @property
     def value(self) -> Float64[np.ndarray, " n"]:
-        """No text is a number."""
-        return np.zeros(len(self.codes))
+        """The rank, if the values have an order; else no text is a number."""
+        return (
+            np.where(self.shown >= 0, self.column.ranks[self.shown], 0.0) if self.column.ordered else 0.0 * self.codes
+        )
 
     @property
     def strange(self) -> Float64[np.ndarray, " n"]:

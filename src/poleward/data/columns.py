@@ -214,6 +214,94 @@ class Categorical:
 
 
 @dataclass(frozen=True)
+class Ordinal:
+    """A column of categories in an order: the rank of each, from 0, as a number on its ``RobustScale``.
+
+    A level that is not among them lies as far beyond the last as that does from the one before the first.
+
+    levels : from the lowest to the highest
+    """
+
+    name: str
+    type: pa.DataType
+    levels: tuple[str, ...]
+    scale: RobustScale
+
+    kind: ClassVar[str] = "ordinal"
+    width: ClassVar[int] = 1
+
+    @classmethod
+    def fit(cls, name: str, type: pa.DataType, cells: Cells, levels: Sequence[str]) -> "Ordinal":  # noqa: A002
+        """Learn how often each level occurs; SettingError if none of them does."""
+        rank = ranks(name, cells, levels)
+        if not (rank < len(levels)).any():
+            raise SettingError(f"column {name!r} holds none of the levels {' < '.join(levels)}; name those it holds.")
+        return cls(name, type, tuple(levels), RobustScale.of(rank[rank < len(levels)]))
+
+    @property
+    def varies(self) -> bool:
+        """Whether the training cells were more than one constant."""
+        return self.scale.varies
+
+    def encode(self, cells: Cells) -> Float64[np.ndarray, "n 1"]:
+        """Scale the ranks; a missing one is 0."""
+        return scaled(ranks(self.name, cells, self.levels), self.scale)
+
+    def decode(self, values: Float64[np.ndarray, "n 1"]) -> Cells:
+        """Name the nearest level."""
+        rank = np.clip(np.rint(self.scale.restore(values[:, 0])), 0, len(self.levels) - 1)
+        return as_type(pa.array(self.levels, pa.large_string()).take(pa.array(rank.astype(np.int64))), self.type)
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return what was learned as plain JSON values; the table keeps the type."""
+        return {"name": self.name, "kind": self.kind, "levels": list(self.levels), "scale": asdict(self.scale)}
+
+    @classmethod
+    def from_manifest(cls, type: pa.DataType, facts: Mapping[str, Any]) -> "Ordinal":  # noqa: A002
+        """Rebuild the column."""
+        return cls(facts["name"], type, tuple(facts["levels"]), RobustScale(**facts["scale"]))
+
+
+def ranks(name: str, cells: Cells, levels: Sequence[str]) -> Float64[np.ndarray, " n"]:
+    """The rank of each cell's level, NaN where missing, 2 k - 1 for what is none of the k levels.
+
+    >>> ranks("size", pa.array(["large", None, "huge"]), ["small", "large"]).tolist()
+    [1.0, nan, 3.0]
+    """
+    text = trimmed(texts(name, cells))
+    found: Cells = pc.index_in(text, value_set=pa.array(levels, pa.large_string()))
+    rank = found.fill_null(2 * len(levels) - 1).to_numpy(zero_copy_only=False).astype(np.float64)
+    return np.where(known(text), rank, np.nan)
+
+
+def stated_kind(stated: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The kind of a column that a user asks for, and the order of its levels if he states one.
+
+    >>> stated_kind("ordinal:small < medium < large"), stated_kind("date"), stated_kind(None)
+    (('ordinal', ('small', 'medium', 'large')), ('date', ()), (None, ()))
+    """
+    kind, colon, order = (stated or "").partition(":")
+    return kind or None, tuple(level.strip() for level in order.split("<")) if colon else ()
+
+
+def own_order(name: str, column: Cells) -> tuple[str, ...]:
+    """The order in which a column's levels are by themselves: that of its type, or of numbers.
+
+    Errors
+    ------
+    SettingError : the levels are words, whose order only a user knows
+    """
+    if pa.types.is_dictionary(column.type) and column.type.ordered and column.num_chunks:
+        return tuple(column.unify_dictionaries().chunk(0).dictionary.cast(pa.large_string()).to_pylist())
+    levels = texts(name, readable(column)).unique().drop_null()
+    value = parsed(levels, pa.float64())
+    if value is None:
+        some = " < ".join(sorted(levels.to_pylist())[:3])
+        raise SettingError(f"column {name!r} is to be ordinal, but holds words; say their order: {name}=ordinal:{some}")
+    return tuple(trimmed(levels).take(pc.sort_indices(value)).unique().to_pylist())
+
+
+@dataclass(frozen=True)
 class LeftOut:
     """A column of the training table that the model does not see, and why."""
 
@@ -221,12 +309,18 @@ class LeftOut:
     reason: str
 
 
-Column = Numeric | Date | Categorical
-KINDS: Mapping[str, type[Numeric] | type[Date] | type[Categorical]] = {
+Column = Numeric | Date | Categorical | Ordinal
+KINDS: Mapping[str, type[Numeric] | type[Date] | type[Categorical] | type[Ordinal]] = {
     "numeric": Numeric,
     "categorical": Categorical,
+    "ordinal": Ordinal,
     "date": Date,
 }
+OF_CELLS: Mapping[str, type[Numeric] | type[Date] | type[Categorical]] = {
+    kind.kind: kind for kind in (Numeric, Date, Categorical)
+}
+"""Those of which the cells alone tell all."""
+
 IGNORE = "ignore"
 
 
@@ -234,14 +328,15 @@ class TablePreparation:
     """Tables whose columns are told apart by their training cells: numbers, categories, dates.
 
     Typed numbers, and text that all reads as numbers, are numeric; typed dates and ISO 8601 text are dates; booleans
-    and other text are categories, unless the text has so many distinct values that it names rows (more than
-    ``MAX_LEVELS``, or more than ``IDENTIFIER_LEVELS`` in over ``IDENTIFIER_SHARE`` of its cells): such a column is
-    left out. Cells that are null, NaN or one of ``MISSING_TOKENS`` are missing: unobserved, 0 in the prepared row, and
-    without a part in any statistic.
+    and other text are categories, ordinal ones where their type has an order (an ordered dictionary), unless the text
+    has so many distinct values that it names rows (more than ``MAX_LEVELS``, or more than ``IDENTIFIER_LEVELS`` in over
+    ``IDENTIFIER_SHARE`` of its cells): such a column is left out. Cells that are null, NaN or one of ``MISSING_TOKENS``
+    are missing: unobserved, 0 in the prepared row, and without a part in any statistic.
 
     Parameters
     ----------
-    types : column name -> ``"numeric"``, ``"categorical"``, ``"date"`` or ``"ignore"``, for columns to be read so
+    types : column name -> ``"numeric"``, ``"categorical"``, ``"ordinal"``, ``"ordinal:small<large"`` with the levels
+        in their order, ``"date"`` or ``"ignore"``, for columns to be read so
 
     Examples
     --------
@@ -257,10 +352,8 @@ class TablePreparation:
 
     def __init__(self, types: Mapping[str, str] | None = None) -> None:
         self.types = dict(types or {})
-        accepted = (*KINDS, IGNORE)
-        for name, kind in self.types.items():
-            if kind not in accepted:
-                raise SettingError(f"column {name!r} is asked to be {kind!r}; accepted are {', '.join(accepted)}.")
+        for name, stated in self.types.items():
+            require_kind(name, stated)
         self.columns: tuple[Column, ...] = ()
         self.left_out: tuple[LeftOut, ...] = ()
         self.has_missing = False
@@ -366,13 +459,13 @@ class TablePreparation:
 
     def describe(self) -> list[str]:
         """Say in sentences what each column was taken for, which ones were left out, and why."""
-        heavy = [c.name for c in self.columns if not isinstance(c, Categorical) and c.scale.stretch == "asinh"]
+        heavy = [titled(c.name) for c in self.columns if not isinstance(c, Categorical) and c.scale.stretch == "asinh"]
         groups = {
-            **{kind.capitalize(): [c.name for c in self.columns if c.kind == kind] for kind in KINDS},
+            **{kind.capitalize(): [in_words(c) for c in self.columns if c.kind == kind] for kind in KINDS},
             "Heavy-tailed, scaled through asinh": heavy,
-            "Constant in training, kept": [c.name for c in self.columns if not c.varies],
+            "Constant in training, kept": [titled(c.name) for c in self.columns if not c.varies],
         }
-        sentences = [f"{title}: {', '.join(map(titled, names))}." for title, names in groups.items() if names]
+        sentences = [f"{title}: {', '.join(names)}." for title, names in groups.items() if names]
         sentences += [f"Left out: {titled(column.name)} ({column.reason})." for column in self.left_out]
         if self.has_missing:
             sentences.append("Some training cells are missing; they take no part in the scaling.")
@@ -400,6 +493,15 @@ class TablePreparation:
         check_once(names, table.column_names)
 
 
+def require_kind(name: str, stated: str) -> None:
+    """SettingError for a kind that no column can have, or for an order of fewer than two levels."""
+    kind, order = stated_kind(stated)
+    if kind not in (*KINDS, IGNORE):
+        raise SettingError(f"column {name!r} is asked to be {stated!r}; accepted are {', '.join((*KINDS, IGNORE))}.")
+    if ":" in stated and (kind != Ordinal.kind or not all(order) or len(set(order)) < max(2, len(order))):
+        raise SettingError(f"column {name!r} is asked to be {stated!r}; an order has two levels or more, each once")
+
+
 def fit_column(name: str, column: Cells, wanted: str | None) -> Column | LeftOut:
     """Learn one column as the kind that is wanted, or else as the kind that its cells suggest."""
     if wanted == IGNORE:
@@ -407,10 +509,12 @@ def fit_column(name: str, column: Cells, wanted: str | None) -> Column | LeftOut
     cells = readable(column)
     if cells.null_count == len(cells):
         return LeftOut(name, "no value in training")
-    kind = wanted or natural_kind(column.type, cells)
+    kind, order = stated_kind(wanted or natural_kind(column.type, cells))
     if kind is None:
         return LeftOut(name, f"cells of type {column.type} are neither numbers, categories nor dates")
-    fitted = KINDS[kind].fit(name, column.type, cells)
+    if kind == Ordinal.kind:
+        return Ordinal.fit(name, column.type, cells, order or own_order(name, column))
+    fitted = OF_CELLS[kind].fit(name, column.type, cells)
     if wanted is None and isinstance(fitted, Categorical) and names_rows(fitted, len(cells) - cells.null_count):
         return LeftOut(name, f"identifier-like: {len(fitted.levels)} distinct values in {len(cells)} rows")
     return fitted
@@ -418,6 +522,8 @@ def fit_column(name: str, column: Cells, wanted: str | None) -> Column | LeftOut
 
 def natural_kind(type: pa.DataType, cells: Cells) -> str | None:  # noqa: A002
     """Tell what a column holds from its type in the source and its readable cells."""
+    if pa.types.is_dictionary(type) and type.ordered:
+        return "ordinal"
     if is_text(cells.type):
         if parsed(cells, pa.float64()) is not None:
             return "numeric"
@@ -590,6 +696,13 @@ def titled(name: str) -> str:
     ('width', '(unnamed)')
     """
     return name or "(unnamed)"
+
+
+def in_words(column: Column) -> str:
+    """A column's name, and the order of its levels if they have one."""
+    return (
+        f"{titled(column.name)} ({' < '.join(column.levels)})" if isinstance(column, Ordinal) else titled(column.name)
+    )
 
 
 def listed(names: Sequence[str]) -> str:

@@ -59,7 +59,8 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
     calibration_share : in (0, 0.9], of the training data that neither network nor index see, for p-values
     stretch : images only: "linear", "percentile" or "asinh", how each band is brought to 0..1
     nodata : images only, native units: a pixel value that means "no measurement"; NaN always does
-    types : tables only: {column: "numeric", "categorical", "date" or "ignore"}, over the type found by itself
+    types : tables only: {column: "numeric", "categorical", "ordinal", "ordinal:small<large", "date" or "ignore"}, over
+        the type found by itself
     correction : whether to learn also how to repair wrong cells or pixels, which `correct` needs; a fit takes longer
     random_state : None, a whole number or a RandomState
     device : "auto", "cpu", "cuda", ...
