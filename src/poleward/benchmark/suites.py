@@ -10,6 +10,7 @@ from poleward.benchmark import (
     class_splits,
     compression,
     correction,
+    cost,
     exported,
     galleries,
     generation,
@@ -46,6 +47,7 @@ def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
         "neighbors": lambda: speed.neighbor_figures(turns // 3, *((1000, 20_000) if quick else ())),
         "scale": lambda: banks.scale_figures(turns // 3, *(((2000,),) if quick else ())),
         "bank": lambda: iter(()) if quick else banks.bank_figures(request.data, request.numbers),
+        "default": lambda: cost.cost_figures(*((1, ((500, 5),), 1) if quick else (turns // 5,))),
         "memory": lambda: speed.memory_figures(*(((2000, 20_000),) if quick else ())),
         "stream": lambda: speed.stream_figures(*(((2000, 20_000),) if quick else ())),
     }
@@ -166,7 +168,7 @@ SUITES: dict[str, Suite] = {
     "speed": Figures(
         "Speed and memory.",
         speed_figures,
-        ("step", "quality", "objective", "neighbors", "scale", "bank", "memory", "stream"),
+        ("step", "quality", "objective", "neighbors", "scale", "bank", "default", "memory", "stream"),
     ),
 }
 """Name -> suite; a new one is an entry here."""
