@@ -6,8 +6,8 @@ import torch
 
 from poleward.benchmark import open_set
 from poleward.benchmark.class_splits import ClassSplit, made_data_sets
-from poleward.benchmark.contenders import Effort
-from poleward.benchmark.open_set import Trainings, contenders, places_codes, scores_of
+from poleward.benchmark.contenders import Effort, among
+from poleward.benchmark.open_set import Budget, Trainings, contenders, places_codes, scores_of
 from poleward.benchmark.published import MODES, PURE
 from poleward.benchmark.released import means, released_rows
 from poleward.classifier.model import ClassifierModel
@@ -60,16 +60,17 @@ def test_scores_are_in_the_order_of_the_samples_whatever_else_is_ranked(split, c
 
 def test_trainings_on_other_classes_are_let_go(split, monkeypatch):
     monkeypatch.setattr(open_set, "fit_classifier", lambda *said: ClassifierModel.__new__(ClassifierModel))
-    trainings, fewer = Trainings(), replace(split, train=split.train[:-9], labels=split.labels[:-9])
-    first = trainings.of("islands", split, Effort(1))
-    assert trainings.of("islands", split, Effort(1)) is first
-    assert trainings.of("godin", split, Effort(1)) is not first and len(trainings.held) == 2
-    trainings.of("islands", fewer, Effort(1))
+    small, trainings = Budget(32, 1), Trainings()
+    fewer = replace(split, train=split.train[:-9], labels=split.labels[:-9])
+    first = trainings.of("islands", small, split)
+    assert trainings.of("islands", small, split) is first
+    assert trainings.of("godin", small, split) is not first and len(trainings.held) == 2
+    trainings.of("islands", small, fewer)
     assert len(trainings.held) == 1
 
 
 def test_the_published_score_is_the_mean_distance_to_three_codes_as_they_are(split, contender):
-    trained = contender.scores.args[1].of("islands", split, Effort(1))
+    trained = contender.scores.args[2].of("islands", Budget(32, 1), split)
     known = trained.model.codes(split.train)[trained.model.memory.trained]
     distances = np.linalg.norm(trained.model.codes(split.test)[:, None] - known, axis=2)
     expected = np.sort(distances, axis=1)[:, :3].mean(axis=1)
@@ -87,7 +88,14 @@ def test_scores_that_need_a_linear_head_are_left_out_where_there_is_none():
 
 
 def test_the_default_is_a_row_by_that_name():
-    assert sum("default" in one.rows for one in contenders()) == 1
+    assert [one.name for one in contenders() if "default" in one.rows] == ["islands"]
+
+
+def test_more_than_the_usual_training_is_done_only_where_it_is_asked_for():
+    asked = {one.name for one in among(contenders(), [])}
+    assert "islands" in asked and not any(name.endswith(("-hour", "-gpu")) for name in asked)
+    (long,) = among(contenders(), ["default-hour"])
+    assert long.name == "islands-hour" and long.rows == ("default-hour",)
 
 
 def test_released_rows_that_read_labels_stand_apart():

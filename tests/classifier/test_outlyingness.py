@@ -47,16 +47,22 @@ def test_codes_that_are_features_have_the_neighbours_of_features():
     np.testing.assert_allclose(*scores, rtol=1e-6)
 
 
-def test_the_default_is_the_largest_logit_together_with_neighbours_of_codes():
+def test_the_default_asks_logits_and_neighbours_of_features_and_codes_on_scales_of_new_samples():
     model = network()
-    known, new = said(model), said(model, 9, seed=1)
-    coded = [Outputs(codes_of(model, one), one.logits) for one in (known, new)]
-    parts = [MaxLogit().fit(known), Nearest(4).fit(coded[0])]
+    known, unseen, new = said(model), said(model, 40, seed=2), said(model, 9, seed=1)
+
+    def as_is(outputs):
+        return outputs
+
+    def coded(outputs):
+        return Outputs(codes_of(model, outputs), outputs.logits)
+
     together = []
-    for part, seen, asked in zip(parts, (known, coded[0]), (new, coded[1]), strict=True):
-        low, middle, high = np.percentile(part.score(seen), [16, 50, 84])
-        together.append(np.arcsinh((part.score(asked) - middle) / ((high - low) / 2)))
-    found = build_outlyingness("fused", model, 6, n_neighbors=4).fit(known).score(new)
+    for part, space in ((MaxLogit(), as_is), (Nearest(4), as_is), (Nearest(4), coded)):
+        part.fit(space(known))
+        low, middle, high = np.percentile(part.score(space(unseen)), [16, 50, 84])
+        together.append(np.arcsinh((part.score(space(new)) - middle) / ((high - low) / 2)))
+    found = build_outlyingness("fused", model, 6, n_neighbors=4, new=unseen).fit(known).score(new)
     np.testing.assert_allclose(found, np.mean(together, axis=0), rtol=1e-4)
 
 

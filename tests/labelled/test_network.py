@@ -58,3 +58,11 @@ def test_views_of_one_image_differ():
     model = built("sup-con")
     first, second = model._views(torch.rand(4, 1, 8, 8), torch.Generator().manual_seed(0)).chunk(2)
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_an_image_and_its_mirror_image_have_the_same_features_where_training_shows_both(mirror):
+    model = LabelledNetwork(torch.nn.Flatten(), build_class_objective("islands", 64, 2), Augmentation(mirror=mirror))
+    x = torch.rand(3, 1, 8, 8)
+    assert torch.equal(model(x), model(x.flip(-1))) == mirror
+    assert torch.equal(model(x).view_as(x), (x + x.flip(-1)) / 2 if mirror else x)

@@ -33,6 +33,7 @@ class Contender:
     kinds : of data that it can rank
     first_seed_only : on images it takes part with the first seed alone
     also : (split, effort) -> further figures, which are of all of its rows
+    asked_only : it takes part only where it is named
     apart : rows that read the labels of what they rank; no other row is compared with them
     """
 
@@ -43,6 +44,7 @@ class Contender:
     kinds: frozenset[str] = frozenset({"table", "images"})
     first_seed_only: bool = False
     also: Callable[[Split, Effort], Mapping[str, float]] | None = None
+    asked_only: bool = False
     apart: frozenset[str] = frozenset()
 
     def takes(self, split: Split, first_seed: int) -> bool:
@@ -57,7 +59,7 @@ def single(name: str, score: Callable[[Split, Effort], Scores], **about: Any) ->
 
 
 def among(contenders: Iterable[Contender], words: Collection[str]) -> list[Contender]:
-    """The contenders with the rows that the words name, by their own names or their contender's; all for no such word.
+    """The contenders with the rows that the words name, by their own names or their contender's; the usual for none.
 
     >>> few = Contender("a", ("a+x", "a+y"), dict), Contender("b", ("b",), dict)
     >>> [one.rows for one in among(few, ["a+y", "galaxies"])]
@@ -68,7 +70,7 @@ def among(contenders: Iterable[Contender], words: Collection[str]) -> list[Conte
         replace(one, rows=one.rows if one.name in words else tuple(row for row in one.rows if row in words))
         for one in all_of_them
     ]
-    return [one for one in asked if one.rows] or all_of_them
+    return [one for one in asked if one.rows] or [one for one in all_of_them if not one.asked_only]
 
 
 def require_known(words: Sequence[str], contenders: Iterable[Contender], data_words: Collection[str]) -> None:

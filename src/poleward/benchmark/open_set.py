@@ -6,7 +6,7 @@ A network is trained once for an objective, a seed and a set of classes, whateve
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,11 +22,12 @@ from poleward.benchmark.published import PURE
 from poleward.benchmark.released import released_rows, released_scores
 from poleward.benchmark.splits import Split
 from poleward.classifier.classifier import OpenSetClassifier
-from poleward.classifier.fitting import fit_classifier
+from poleward.classifier.fitting import fit_classifier, learned_outlyingness
 from poleward.classifier.head import head_of
 from poleward.classifier.model import ClassifierModel
 from poleward.classifier.network import network_input
 from poleward.classifier.outlyingness import NEAREST_CODES, SCORERS, build_outlyingness
+from poleward.classifier.settings import LEARNING_RATES, ClassifierSettings
 from poleward.detector.rows import prepared_runs
 from poleward.errors import SettingError
 from poleward.labelled.network import LabelledNetwork
@@ -41,8 +42,36 @@ from poleward.scoring.views import Plain
 PROBED, N_PROBED = 8, 3
 """Features and classes of the heads that are asked which scores they allow."""
 
-EPOCHS = 4
-"""Of an objective with one view of each image; one with more views has fewer, for the same cost."""
+
+@dataclass(frozen=True)
+class Budget:
+    """How large a network, and for how long it is trained.
+
+    epochs : of an objective with one view of each image; one with more views has fewer, for the same cost
+    """
+
+    width: int
+    epochs: int
+    batch_size: int = 128
+
+    def settings(self, objective: str) -> ClassifierSettings:
+        """The classifier's, with a learning rate in proportion to the batch."""
+        return OpenSetClassifier(
+            objective=objective,
+            width=self.width,
+            epochs=epochs_of(objective, self),
+            batch_size=self.batch_size,
+            learning_rate=LEARNING_RATES["images"] * self.batch_size / 128,
+        ).settings()
+
+    def under(self, effort: Effort) -> "Budget":
+        """With the epochs that an effort names."""
+        return self if effort.epochs is None else replace(self, epochs=effort.epochs)
+
+
+USUAL = ""
+BUDGETS = {USUAL: Budget(32, 6), "-hour": Budget(48, 24, 256), "-gpu": Budget(96, 32, 512)}
+"""By what is added to an objective's name: minutes of a CPU core, an hour of one, and what a GPU does in minutes."""
 
 INPUT_SCORE = "odin"
 """The score that needs the network itself."""
@@ -77,18 +106,16 @@ class Trained:
         return self.said[key]
 
     def _scores(self, seen: Outputs) -> Iterator[tuple[str, Scores]]:
-        known, model = self._known(), self.model
+        model = self.model
         for name in feature_scores(self.objective):
-            score = build_outlyingness(name, model.network, known.features.shape[1], model.settings.n_neighbors)
-            yield name, score.fit(known).score(seen)
+            asked = replace(model.settings, scorer=name)
+            yield name, learned_outlyingness("images", asked, model.network, model.memory, model.device).score(seen)
         if places_codes(self.objective):
-            codes, new = (Encoded(means=head_of(model.network, one.features, model.device)[1]) for one in (known, seen))
+            known = model.memory.features[model.memory.trained]
+            codes, new = (
+                Encoded(means=head_of(model.network, features, model.device)[1]) for features in (known, seen.features)
+            )
             yield PUBLISHED_SCORE, KNearest("means", Plain()).fit(codes).score(new, np.zeros(len(seen), bool))
-
-    def _known(self) -> Outputs:
-        memory = self.model.memory
-        logits = head_of(self.model.network, memory.features, self.model.device)[0]
-        return Outputs(memory.features, logits, memory.labels).take(memory.trained)
 
     def _odin(self, images: NDArray[Any]) -> Scores:
         score = ODIN(Whole(self.model.network).eval())
@@ -113,56 +140,63 @@ class Trainings:
     """Fitted classifiers by what they were trained on: none is trained twice, and those of other classes are let go."""
 
     def __init__(self) -> None:
-        self.held: dict[tuple[str, int, int], Trained] = {}
+        self.held: dict[tuple[str, Budget, int], Trained] = {}
         self.on: tuple[int, ...] = ()
 
-    def of(self, objective: str, split: ClassSplit, effort: Effort) -> Trained:
+    def of(self, objective: str, budget: "Budget", split: ClassSplit) -> Trained:
         """The classifier of an objective, trained on the split's training samples."""
         classes, numbers = np.unique(split.labels, return_inverse=True)
         on = (len(split.train), *classes.tolist())
         if on != self.on:
             self.held, self.on = {}, on
-        settings = OpenSetClassifier(objective=objective, epochs=epochs_of(objective, effort)).settings()
-        key = objective, split.seed, settings.epochs or 0
+        key = objective, budget, split.seed
         if key not in self.held:
             start = time.process_time()
-            model = fit_classifier("images", split.train, classes, numbers, settings, split.seed)
+            model = fit_classifier("images", split.train, classes, numbers, budget.settings(objective), split.seed)
             self.held[key] = Trained(objective, model, (time.process_time() - start) / 60)
         return self.held[key]
 
 
-def epochs_of(objective: str, effort: Effort) -> int:
+def epochs_of(objective: str, budget: Budget) -> int:
     """Passes over the data at the same cost for every objective: the more views, the fewer.
 
-    >>> epochs_of("cross-entropy", Effort()), epochs_of("sup-con", Effort())
-    (4, 2)
+    >>> epochs_of("cross-entropy", Budget(32, 6)), epochs_of("sup-con", Budget(32, 6))
+    (6, 3)
     """
-    if effort.epochs is not None:
-        return effort.epochs
-    views = CLASS_OBJECTIVES[objective](1, 2).views
-    return max(1, EPOCHS // views)
+    return max(1, budget.epochs // CLASS_OBJECTIVES[objective](1, 2).views)
 
 
 def contenders() -> list[Contender]:
-    """One for each class objective, with a row for every score that its head allows, and the released network."""
+    """One for each class objective and budget, with a row for every score that its head allows; the released network.
+
+    More than the usual budget is spent only where it is asked for.
+    """
     trainings = Trainings()
     ours = [
         Contender(
-            objective,
-            tuple(row_name(objective, score) for score in scores_of(objective)),
-            partial(scores, objective, trainings),
+            objective + length,
+            tuple(row_name(objective, length, score) for score in scores_of(objective)),
+            partial(scores, objective, length, trainings),
+            f"width {budget.width}, {epochs_of(objective, budget)} epochs" if length else "",
             kinds=frozenset({"images"}),
-            also=partial(further, objective, trainings),
+            also=partial(further, objective, length, trainings),
+            asked_only=length != USUAL,
         )
+        for length, budget in BUDGETS.items()
         for objective in CLASS_OBJECTIVES
     ]
     return [*ours, RELEASED]
 
 
-def row_name(objective: str, score: str) -> str:
-    """The row of an objective under a score; what `OpenSetClassifier` does when nothing is said is the default."""
+def row_name(objective: str, length: str, score: str) -> str:
+    """The row of an objective, a budget and a score; what `OpenSetClassifier` does when nothing is said is the default.
+
+    >>> row_name("islands", "-hour", "msp")
+    'islands-hour+msp'
+    """
     usual = OpenSetClassifier()
-    return DEFAULT if (objective, score) == (usual.objective, usual.scorer) else f"{objective}+{score}"
+    is_default = (objective, score) == (usual.objective, usual.scorer)
+    return DEFAULT + length if is_default else f"{objective}{length}+{score}"
 
 
 def scores_of(objective: str) -> list[str]:
@@ -194,21 +228,21 @@ def _allowed(name: str, network: LabelledNetwork) -> bool:
     return True
 
 
-def scores(objective: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, Scores]:
+def scores(objective: str, length: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, Scores]:
     """Row -> scores of one training."""
-    trained = trainings.of(objective, with_classes(split), effort)
+    trained = trainings.of(objective, BUDGETS[length].under(effort), with_classes(split))
     found = {kind: trained.judged(split.test[split.is_anomaly == kind])[0] for kind in (False, True)}
     joined = {name: np.empty(len(split.test)) for name in found[False]}
     for name, values in joined.items():
         for kind, of_kind in found.items():
             values[split.is_anomaly == kind] = of_kind[name]
-    return {row_name(objective, name): values for name, values in joined.items()}
+    return {row_name(objective, length, name): values for name, values in joined.items()}
 
 
-def further(objective: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, float]:
+def further(objective: str, length: str, trainings: Trainings, split: Split, effort: Effort) -> dict[str, float]:
     """Share of the normal samples among those to rank whose class is the one predicted; CPU minutes of training."""
     classed, normal = with_classes(split), ~split.is_anomaly
-    trained = trainings.of(objective, classed, effort)
+    trained = trainings.of(objective, BUDGETS[length].under(effort), classed)
     predicted = trained.judged(split.test[normal])[1]
     return {ACCURACY: float((predicted == classed.test_labels[normal]).mean()), MINUTES: trained.minutes}
 

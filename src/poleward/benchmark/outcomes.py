@@ -59,12 +59,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """One call of the benchmark that added outcomes."""
+    """One call of the benchmark that added outcomes.
+
+    machine : what it ran on; "" for the record's own
+    """
 
     command: str
     date: str
     code: str
     minutes: float
+    machine: str = ""
 
 
 @dataclass

@@ -88,4 +88,5 @@ def digest_of(texts: Sequence[str]) -> str:
 def machine() -> str:
     """What the figures were measured on."""
     threads, python = torch.get_num_threads(), platform.python_version()
-    return f"{platform.machine()}, {threads} threads, Python {python}, torch {torch.__version__}"
+    card = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.machine()}{card}, {threads} threads, Python {python}, torch {torch.__version__}"

@@ -94,7 +94,9 @@ class Comparison:
             for seed in request.numbers:
                 compared(contenders, one.split(seed), request.numbers[0], request.effort, record, say)
                 minutes = round((time.monotonic() - start) / 60, 1)
-                record.runs = [*before, Run(request.command, date.today().isoformat(), code_hash(), minutes)]
+                elsewhere = machine() if machine() != record.machine else ""
+                run = Run(request.command, date.today().isoformat(), code_hash(), minutes, elsewhere)
+                record.runs = [*before, run]
                 if path is not None:
                     self.write(record, path)
         say("\n" + self.markdown(record) if path is None else f"The record lies in {path.with_suffix('.md')}")
@@ -124,7 +126,11 @@ class Comparison:
 
     def head(self, record: Record, outcomes: Sequence[Outcome]) -> list[str]:
         """Where the figures come from."""
-        runs = [f"- `{run.command}`, {run.date}, code `{run.code}`, {run.minutes:g} minutes" for run in record.runs]
+        runs = [
+            f"- `{run.command}`, {run.date}, code `{run.code}`, {run.minutes:g} minutes"
+            + (f", on {run.machine}" if run.machine else "")
+            for run in record.runs
+        ]
         seeds = ", ".join(str(seed) for seed in sorted({one.seed for one in outcomes}))
         data = digest_of(sorted({one.split for one in outcomes}))
         where = f"Seeds {seeds}; data `{data}`; {record.machine}."

@@ -15,7 +15,7 @@ from poleward.classifier.head import head_of
 from poleward.classifier.memory import Memory
 from poleward.classifier.model import ClassifierModel
 from poleward.classifier.network import build_network, network_input, see_all
-from poleward.classifier.outlyingness import build_outlyingness
+from poleward.classifier.outlyingness import FUSED, build_outlyingness
 from poleward.classifier.settings import ClassifierSettings
 from poleward.data.fingerprint import data_fingerprint
 from poleward.data.sketch import sketches
@@ -67,7 +67,7 @@ def fit_classifier(
     names = ids if ids is not None else [str(row) for row in range(len(labels))]
     memory = remembered(samples, names, labels, trained, seen)
     outlyingness = learned_outlyingness(kind, settings, network, memory, plan.device)
-    calibration = outlyingness.score(seen.take(kept_aside))
+    calibration = outlyingness.score(seen.take(memory.aside(settings.scorer == FUSED)[1]))
     require_spread(np.concatenate([calibration, outlyingness.score(seen.take(trained[: SAMPLES_AT_A_TIME[kind]]))]))
     conformal = Conformal(calibration)
     return ClassifierModel(
@@ -86,7 +86,7 @@ def fit_classifier(
             "kind": kind,
             "n_samples": len(labels),
             "n_trained": len(trained),
-            "n_calibration": len(kept_aside),
+            "n_calibration": len(calibration),
             "class_counts": np.bincount(labels).tolist(),
             "calibration_accuracy": float((seen.logits[kept_aside].argmax(axis=1) == labels[kept_aside]).mean()),
             "threshold_from": BY_ALPHA,
@@ -103,10 +103,15 @@ def learned_outlyingness(
     kind: str, settings: ClassifierSettings, network: LabelledNetwork, memory: Memory, device: str
 ) -> PostHoc:
     """The score asked for, fitted to what the network says of the training samples, by their features alone."""
-    features = memory.features[memory.trained]
-    logits = head_of(network, features, device)[0]
-    outlyingness = build_outlyingness(settings.scorer, network, features.shape[1], settings.n_neighbors, kind)
-    return outlyingness.fit(Outputs(features, logits, memory.labels[memory.trained]))
+
+    def said_of(rows: NDArray[Any]) -> Outputs:
+        features = memory.features[rows]
+        return Outputs(features, head_of(network, features, device)[0], memory.labels[rows])
+
+    known, for_scale = said_of(memory.trained), memory.aside(settings.scorer == FUSED)[0]
+    new = said_of(for_scale) if len(for_scale) else None
+    n_features = known.features.shape[1]
+    return build_outlyingness(settings.scorer, network, n_features, settings.n_neighbors, kind, new).fit(known)
 
 
 def split_by_class(

@@ -29,6 +29,16 @@ class Memory:
     features: NDArray[np.float32]
     sketches: NDArray[np.float32]
 
+    def aside(self, fused: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows kept aside that show a fusion its scales, a random quarter or none where that is too few, and the rest.
+
+        The rest calibrates: a score must not have seen the samples that its p-values come from.
+        """
+        rows = np.flatnonzero(~self.trained)
+        n = len(rows) // 4 if fused and len(rows) >= 4 * FEWEST_FOR_SCALE else 0
+        shuffled = np.random.default_rng(len(rows)).permutation(rows)
+        return np.sort(shuffled[:n]), np.sort(shuffled[n:])
+
     @cached_property
     def known_prints(self) -> NDArray[np.uint64]:
         """Sorted, of all."""
@@ -62,5 +72,7 @@ class Memory:
         """Take back what `arrays` gave."""
         return cls(tuple(json.loads(arrays["ids"].tobytes())), *(arrays[field] for field in ARRAYS))
 
+
+FEWEST_FOR_SCALE = 20
 
 ARRAYS = ("prints", "labels", "trained", "features", "sketches")

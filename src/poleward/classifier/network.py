@@ -79,7 +79,7 @@ def see_all(
     features, logits = [], []
     with torch.no_grad(), one_thread_for(rows=kind == "table"):
         for rows, count in padded_chunks(n_samples, CHUNK[kind]):
-            found = network.network(to_tensors(load(rows), device, dtype)[0])
+            found = network(to_tensors(load(rows), device, dtype)[0])
             features.append(found[:count].float().cpu().numpy())
             logits.append(network.objective.logits(found)[:count].cpu().numpy())
     return Outputs(np.concatenate(features), np.concatenate(logits))

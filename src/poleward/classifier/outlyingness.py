@@ -19,8 +19,6 @@ from poleward.scoring.fused import scale
 FUSED, NEAREST, NEAREST_CODES = "fused", "knn", "knn-codes"
 SCORERS = (FUSED, NEAREST_CODES, *NAMES)
 
-MOST_FOR_SCALE = 2000
-"""Training samples that show how widely the scores of a fusion spread."""
 
 FLATNESS = 1e-3
 """Share of their largest value by which logits may differ from linear ones of the features."""
@@ -29,19 +27,22 @@ FLATNESS = 1e-3
 class Fused(PostHoc):
     """score(x) = mean over parts v of asinh((s_v(x) - m_v) / d_v).
 
-    m_v is the median of s_v over training samples, d_v half the distance between its 16th and 84th percentiles. asinh
-    is linear among ordinary samples and logarithmic far out, so no part's huge score drowns the others.
+    m_v is the median of s_v over samples that nothing was learned from, d_v half the distance between its 16th and 84th
+    percentiles. asinh is linear among ordinary samples and logarithmic far out, so no part's huge score drowns the
+    others.
+
+    new : outputs for such samples of the classes; None for those that the parts are fitted to
     """
 
-    def __init__(self, parts: Sequence[PostHoc]) -> None:
+    def __init__(self, parts: Sequence[PostHoc], new: Outputs | None = None) -> None:
         self.parts = tuple(parts)
+        self.new = new
         self.scales: list[tuple[float, float]]
 
     def fit(self, outputs: Outputs) -> "Fused":
-        """Fit the parts, then learn their scales from some of the samples, evenly spread over all."""
-        rows = np.linspace(0, len(outputs) - 1, min(len(outputs), MOST_FOR_SCALE)).astype(np.int64)
-        some = outputs.take(rows)
-        self.scales = [scale(part.fit(outputs).score(some)) for part in self.parts]
+        """Fit the parts, then learn their scales."""
+        new = outputs if self.new is None else self.new
+        self.scales = [scale(part.fit(outputs).score(new)) for part in self.parts]
         return self
 
     def score(self, outputs: Outputs) -> Float64[np.ndarray, " n"]:
@@ -76,19 +77,28 @@ class OfCodes(PostHoc):
 
 
 def build_outlyingness(
-    name: str, network: LabelledNetwork, n_features: int, n_neighbors: int, kind: str = "images"
+    name: str,
+    network: LabelledNetwork,
+    n_features: int,
+    n_neighbors: int,
+    kind: str = "images",
+    new: Outputs | None = None,
 ) -> PostHoc:
     """The named score for outputs of the network, not yet fitted.
 
-    Beside the largest logit, the fusion asks the nearest codes of images. Values of rows are not bounded as pixels
-    are, and a row far out has a large logit and a direction like any other; its Mahalanobis distance is large as well.
+    Beside the largest logit, the fusion asks the nearest features and the nearest codes of images. Values of rows are
+    not bounded as pixels are, and a row far out has a large logit and a direction like any other; its Mahalanobis
+    distance is large as well.
+
+    new : outputs for samples of the classes that the network has not seen, from which a fusion learns its scales
 
     Errors
     ------
     SettingError for a score that needs a linear head where the objective has none.
     """
     if name == FUSED:
-        return Fused([MaxLogit(), OfCodes(Nearest(n_neighbors), network) if kind == "images" else Mahalanobis()])
+        nearest = Nearest(n_neighbors), OfCodes(Nearest(n_neighbors), network)
+        return Fused([MaxLogit(), *(nearest if kind == "images" else (Mahalanobis(),))], new)
     if name == NEAREST_CODES:
         return OfCodes(Nearest(n_neighbors), network)
     if name == NEAREST:

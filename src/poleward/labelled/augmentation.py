@@ -22,24 +22,26 @@ class Augmentation:
 
     def view(self, images: Float[Tensor, "b c h w"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
         """One random view of each image, channels-last in memory."""
-        rows = _moved_positions(len(images), images.shape[2], self.shift, generator)
+        device = images.device
+        rows = _moved_positions(len(images), images.shape[2], self.shift, generator).to(device)
         columns = _moved_positions(len(images), images.shape[3], self.shift, generator)
         if self.mirror:
             swapped = torch.rand(len(images), 1, generator=generator) < 0.5
             columns = torch.where(swapped, columns.flip(1), columns)
-        sample = torch.arange(len(images))[:, None, None]
+        columns, sample = columns.to(device), torch.arange(len(images), device=device)[:, None, None]
         moved = images.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None]]
         if self.cutout > 0:
-            moved = moved.masked_fill(self._hole(len(images), images.shape[2:], generator)[..., None], 0.0)
+            hole = [side.to(device) for side in self._hole(len(images), images.shape[2:], generator)]
+            moved = moved.masked_fill((hole[0][:, :, None] & hole[1][:, None])[..., None], 0.0)
         return moved.permute(0, 3, 1, 2)
 
-    def _hole(self, n: int, size: torch.Size, generator: torch.Generator) -> Tensor:
-        """(n, h, w), true within the square."""
+    def _hole(self, n: int, size: torch.Size, generator: torch.Generator) -> list[Tensor]:
+        """(n, h) and (n, w), true for the rows and columns of the square."""
         inside = []
         for length in size:
             centre = torch.randint(length, (n, 1), generator=generator)
             inside.append((2 * (torch.arange(length) - centre)).abs() < self.cutout * length)
-        return inside[0][:, :, None] & inside[1][:, None]
+        return inside
 
 
 def _moved_positions(n: int, length: int, share: float, generator: torch.Generator) -> Tensor:

@@ -25,9 +25,11 @@ class LabelledNetwork(nn.Module):
         self.augmentation = augmentation
 
     def forward(self, values: Float[Tensor, "b *shape"]) -> Float[Tensor, "b f"]:
-        """Features, in float32 whatever the network computes in."""
+        """Features; of an image the mean over it and its mirror image, where training shows both."""
         features: Tensor = self.network(values)
-        return features.float()
+        if self.augmentation is not None and self.augmentation.mirror:
+            features = (features + self.network(values.flip(-1))) / 2
+        return features
 
     def loss(
         self,
