@@ -60,7 +60,7 @@ def test_a_file_with_several_columns_must_say_which_is_the_label(tmp_path, table
 def test_a_label_of_an_unknown_id_is_refused_by_name(tmp_path, table):
     path = tmp_path / "labels.csv"
     path.write_text("id,label\nr1,a\nr9,b\n")
-    with pytest.raises(SourceError, match="1 of 2 ids are not in the source.*r9"):
+    with pytest.raises(SourceError, match=r"1 of 2 ids are not in the source.*r9"):
         read_classes(str(path), table, by_id())
 
 
