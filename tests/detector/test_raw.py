@@ -7,9 +7,10 @@ from poleward.detector import raw as raw_file
 from poleward.detector import samples as samples_file
 from poleward.detector.detector import Detector
 from poleward.detector.fitting import Run, fit_model
-from poleward.detector.raw import Held, Spooled, Streamed, gathered
+from poleward.detector.raw import MOST_ROWS, Held, Spooled, Streamed, gathered
 from poleward.detector.shares import MOST_CALIBRATED, Shares
 from poleward.errors import Interrupted, SchemaError, SourceError
+from poleward.scoring.approximate import APPROXIMATE_FROM
 
 MOST = 60
 """Rows held in memory in these tests."""
@@ -159,3 +160,8 @@ def test_calibration_is_bounded_only_where_samples_are_many():
     assert len(shares.reference) == 200
     assert np.isin(shares.reference, shares.trained).all()
     assert sorted([*shares.trained, *shares.kept_aside]) == list(range(1000))
+
+
+@pytest.mark.parametrize("n_rows", [MOST_ROWS, 10 * MOST_ROWS])
+def test_a_detector_keeps_enough_of_many_rows_for_approximate_neighbours(n_rows):
+    assert len(Shares.of(n_rows, calibration_share=0.15, most=MOST_ROWS, seed=0).reference) >= APPROXIMATE_FROM

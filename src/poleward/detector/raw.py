@@ -13,9 +13,10 @@ from poleward.data.source import Source
 from poleward.data.spool import Spool
 from poleward.detector.rows import SAMPLES_AT_A_TIME, runs, take
 from poleward.errors import SourceError
+from poleward.scoring.approximate import APPROXIMATE_FROM
 
-MOST_ROWS = 100_000
-"""Rows of a table that are held in memory, and that a preparation and a scorer learn from."""
+MOST_ROWS = 2 * APPROXIMATE_FROM
+"""Rows of a table that are held in memory, and that a preparation and a scorer learn from: 100,000."""
 
 MOST_BYTES = 2 << 30
 """Of images: as many as have prepared pixels of this size are held and learned from, and not more than `MOST_ROWS`."""

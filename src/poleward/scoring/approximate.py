@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from poleward.scoring.neighbors import ExactIndex
 
-APPROXIMATE_FROM = 200_000
-"""Fewer points are looked through exactly."""
+APPROXIMATE_FROM = 50_000
+"""Fewer points are looked through exactly. Half of what a detector keeps of rows (`detector.raw.MOST_ROWS`)."""
 
 RECALL = 0.99
 QUERIES = 200
@@ -84,7 +84,7 @@ class ApproximateIndex(ExactIndex):
 
 
 def build_index(points: NDArray[np.floating[Any]], observed: NDArray[np.bool_] | None = None) -> ExactIndex:
-    """The index that suits so many points: approximate from 200,000 on, with faiss there and every cell observed."""
+    """The index that suits so many points: approximate from 50,000 on, with faiss there and every cell observed."""
     if len(points) < APPROXIMATE_FROM or observed is not None or not has_faiss():
         return ExactIndex(points, observed)
     return ApproximateIndex(points)
