@@ -24,7 +24,7 @@ from poleward.cli.app import main
 
 @contextmanager
 def progress(what):
-    yield lambda done, total: os.kill(os.getpid(), signal.SIGINT) if done == 5 else None
+    yield lambda done, total, what=None: os.kill(os.getpid(), signal.SIGINT) if done == 5 else None
 
 fit.progress = progress
 main()
@@ -63,6 +63,18 @@ def test_control_c_from_a_terminal_stops_a_long_training(sources, here):
     assert running.wait() == 130
     assert b"poleward: stopped in epoch" in said
     assert here() == ["m.checkpoint"]
+
+
+def test_a_terminal_shows_what_a_fit_is_doing(sources, here):
+    main, terminal = pty.openpty()
+    words = ["fit", sources / "table.csv", "--out", "m", "--exclude", "name,odd", "--epochs", "2"]
+    program = [sys.executable, "-c", "from poleward.cli.app import main; main()", *words]
+    running = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=terminal)
+    os.close(terminal)
+    said = everything(main)
+    assert running.wait() == 0
+    for phase in (b"reading", b"preparing", b"training", b"indexing", b"calibrating"):
+        assert phase in said
 
 
 def everything(descriptor):

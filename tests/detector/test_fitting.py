@@ -249,3 +249,11 @@ def test_calibration_scores_of_anomalies_that_stand_far_out_are_left_out_of_p_va
     left_out = told.facts["n_left_out"]
     assert 0 < left_out <= 22
     assert np.array_equal(told.conformal.scores, not_told.conformal.scores[:-left_out])
+
+
+@pytest.mark.parametrize(("correction", "last"), [(False, "calibrating"), (True, "learning to correct")])
+def test_what_goes_on_is_told(correction, last):
+    told = []
+    fit_model("table", rows(), settings(correction=correction), 0, Run(on_phase=told.append))
+    assert told[:4] == ["preparing", "training", "indexing", "calibrating"]
+    assert told[-1] == last

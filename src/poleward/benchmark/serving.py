@@ -32,7 +32,7 @@ from poleward.benchmark.malformed import (
 )
 from poleward.benchmark.measuring import Interval
 from poleward.benchmark.record import Figure
-from poleward.errors import SettingError
+from poleward.errors import PolewardError, SettingError
 
 N_COLUMNS, N_ROWS, SIDE = 20, 2000, 32
 CONNECTIONS = 32
@@ -172,6 +172,8 @@ async def status_of(connection: Connection, one: Request) -> int:
     except (asyncio.IncompleteReadError, ConnectionError):
         await connection.close()
         return 0
+    except TimeoutError as late:
+        raise PolewardError(f"{one.method} {one.path} was not answered within {PATIENCE:g} s") from late
     return answer.status
 
 

@@ -52,17 +52,20 @@ def fit_classifier(
     TrainingCollapsed when the result could not rank.
     """
     run = run or Run()
+    run.on_phase("preparing")
     trained, kept_aside = split_by_class(labels, settings.calibration_share, seed)
     samples = Samples.of(prepare(kind, data, trained, settings), data)
     network = build_network(samples.preparation, settings, len(classes), seed)
     plan = training_plan(kind, len(trained), settings, seed)
     load = labelled_loader(samples, labels)
+    run.on_phase("training")
     with one_thread_for(rows=kind == "table"):
         checkpoint = run.open_checkpoint(identity(samples, labels, settings, seed))
         history = train(
             network, lambda rows: load(trained[rows]), len(trained), plan, checkpoint, run.on_step, run.stop
         )
     network.to(DTYPE[kind])
+    run.on_phase("calibrating")
     seen = see_all(network, load, len(labels), kind, plan.device)
     names = ids if ids is not None else [str(row) for row in range(len(labels))]
     memory = remembered(samples, names, labels, trained, seen)

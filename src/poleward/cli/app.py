@@ -90,7 +90,7 @@ def main() -> None:
         _leave(2, f"the memory does not suffice ({error or 'out of memory'}); give less at a time, for example --limit")
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _leave(2, f"{place}{error.strerror or error}")
+        _leave(2, f"{place}{error.strerror or error or type(error).__name__}")
 
 
 def _leave(code: int, why: str) -> None:

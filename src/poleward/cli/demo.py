@@ -55,7 +55,8 @@ def demo(
     )
     keep_freed_memory()
     with progress("training") as on_step, stop_on_interrupt() as stop:
-        detector.fit_under(task.train, Run(on_step=on_step, stop=stop), axes="nhwb")
+        run = Run(on_step=on_step, stop=stop, on_phase=lambda what: on_step(0, None, what))
+        detector.fit_under(task.train, run, axes="nhwb")
     detector.save(out / "model")
     ids = [f"{row:05d}" for row in range(len(task.test))]
     ranking = detector.rank(task.test, ids)

@@ -172,7 +172,7 @@ def fit(
         if resume and not checkpoint.exists():
             warn(f"{checkpoint}: there is no checkpoint to go on from; training starts anew")
         with progress("training") as on_step, stop_on_interrupt() as stop:
-            run = Run(checkpoint, resume, on_step, stop)
+            run = Run(checkpoint, resume, on_step, stop, on_phase=lambda what: on_step(0, None, what))
             try:
                 if classes is None:
                     estimator.fit_raw(raw, run)

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,11 +27,17 @@ def warn(text: str) -> None:
     console(stderr=True).print(text, style="yellow", markup=False)
 
 
+class Advance(Protocol):
+    """Tells a progress bar how much is done, of how much in all, and of what where that is something else now."""
+
+    def __call__(self, done: int, total: int | None, what: str | None = None) -> None: ...  # noqa: D102 - told above
+
+
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on standard error, quiet when that is not a terminal; gives a function (done, in all)."""
+def progress(what: str) -> Iterator[Advance]:
+    """A progress bar on standard error, quiet when that is not a terminal."""
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda done, total, what=None: None
         return
     from rich.progress import (
         BarColumn,
@@ -51,7 +57,15 @@ def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
     )
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def advance(done: int, total: int | None, what: str | None = None) -> None:
+            nonlocal task
+            if what is not None:
+                bar.remove_task(task)
+                task = bar.add_task(what, total=None)
+            bar.update(task, completed=done, total=total)
+
+        yield advance
 
 
 @contextmanager

@@ -49,12 +49,14 @@ class Run:
     resume : go on from that state, where there is one
     on_step : called with (steps done, steps in all)
     stop : asked between steps; when true the state is kept and `Interrupted` raised
+    on_phase : told what begins: preparing, training, indexing, calibrating, learning to correct
     """
 
     checkpoint: Path | None = None
     resume: bool = False
     on_step: Callable[[int, int], None] | None = None
     stop: Callable[[], bool] | None = None
+    on_phase: Callable[[str], None] = lambda what: None
 
     def open_checkpoint(self, identity: str) -> Checkpoint | None:
         """The checkpoint of the run that this identity names; an old state is dropped unless it is to be resumed."""
@@ -121,11 +123,18 @@ def fit_model(kind: str, data: Any, settings: Settings, seed: int, run: Run | No
     SourceError for too few samples or data that cannot be prepared; SettingError for settings that do not fit the data;
     TrainingCollapsed when the result could not rank.
     """
+    run = run or Run()
+    run.on_phase("preparing")
     ready = ready_to_train(kind, data, settings, seed)
-    history = ready.train(settings, run or Run())
+    run.on_phase("training")
+    history = ready.train(settings, run)
     shares, samples = ready.shares, ready.samples
+    run.on_phase("indexing")
     ranker, means = index(samples, shares.reference, ready.autoencoder.to(DTYPE[kind]), ready.scorer, ready.plan)
+    run.on_phase("calibrating")
     decision = decide(settings, samples, ranker, shares.reference, shares.kept_aside)
+    if settings.correction:
+        run.on_phase("learning to correct")
     return Model(
         settings=settings,
         preparation=samples.preparation,
