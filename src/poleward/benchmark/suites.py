@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from poleward.benchmark import (
+    audit,
     banks,
     class_splits,
     compression,
@@ -90,6 +91,19 @@ def reranking_figures(request: Request, say: Say) -> Iterator[Figure]:
         yield from reranking.figures(name, tasks[name], request.numbers, request.effort.epochs, say)
 
 
+def audit_figures(request: Request, say: Say) -> Iterator[Figure]:
+    """Of clothes and of network connections; in the quick form, of digits."""
+    if request.quick:
+        yield from audit.figures("digits", audit.digits, request.numbers, {"width": 4, "epochs": 2}, say)
+        return
+    if not request.only or "fashion_mnist" in request.only:
+        images = partial(audit.fashion_mnist, request.data)
+        yield from audit.figures("fashion_mnist", images, request.numbers, {"width": 16, "epochs": 8}, say)
+    if not request.only or "nsl_kdd" in request.only:
+        rows = partial(audit.nsl_kdd, request.data)
+        yield from audit.figures("nsl_kdd", rows, request.numbers, {"epochs": 20}, say)
+
+
 def correction_figures(request: Request, say: Say) -> Iterator[Figure]:
     """Of tables with wrong cells, and of images with wrong pixels; in the quick form, of a made table."""
     if request.quick:
@@ -158,6 +172,9 @@ SUITES: dict[str, Suite] = {
         "What labels of the top-ranked images are worth: odd ones among the next places, with labels and without.",
         reranking_figures,
         ("galaxy_zoo", "dev"),
+    ),
+    "audit": Figures(
+        "Labels made wrong, and how many of them an audit lists first.", audit_figures, ("fashion_mnist", "nsl_kdd")
     ),
     "correction": Figures(
         "Wrong cells of tables and wrong pixels of images, found and repaired.",

@@ -12,8 +12,8 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help="Which: tables, images, ood, compression, published, generation, reranking, correction, serving or"
-            " speed."
+            help="Which: tables, images, ood, compression, published, generation, audit, reranking, correction, serving"
+            " or speed."
         ),
     ] = "speed",
     only: Annotated[
