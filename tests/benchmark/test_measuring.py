@@ -2,6 +2,7 @@ import json
 import time
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -74,3 +75,18 @@ def test_a_step_the_published_way_is_the_same_step():
         stepper.step(images)
     for one, other in zip(ours.model.parameters(), theirs.model.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-3)
+
+
+def test_correction_of_a_long_table_is_measured_in_processes_of_its_own(monkeypatch):
+    commands = []
+
+    def run(*words):
+        commands.append((words[0], pq.read_metadata(words[1 if words[0] == "fit" else 2]).num_rows))
+        return 100.0 * len(commands)
+
+    monkeypatch.setattr(speed, "_run", run)
+    figures = {figure.name: figure for figure in speed.correction_figures((50, 100), learned=200)}
+    assert commands == [("fit", 200), ("correct", 50), ("correct", 100)]
+    assert figures["correct, 100 rows x 20, peak MiB"].value.typical == 300
+    growth = figures["correct, peak at 100 rows over peak at 50"]
+    assert growth.value.typical == 1.5 and growth.met is False

@@ -192,6 +192,55 @@ def stream_figures(sizes: Sequence[int] = STREAMED) -> Iterator[Figure]:
         yield Figure(about, growth, "at most 1.25", growth.typical <= 1.25)
 
 
+CORRECTED = (10_000, 100_000, 1_000_000)
+LEARNED_ROWS = 20_000
+
+
+def correction_figures(sizes: Sequence[int] = CORRECTED, learned: int = LEARNED_ROWS) -> Iterator[Figure]:
+    """Peak memory, time and rows a second of ``poleward correct`` on a parquet file of 20 columns, by its rows.
+
+    Half of the columns are numbers near a plane, half are words that follow from one another; one cell in a hundred is
+    wrong.
+    """
+    peaks = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        rows, model = folder / "rows.parquet", folder / "model"
+        _write_mixed_rows(rows, learned)
+        _run("fit", rows, "--out", model, "--epochs", "1", "--scorer", "input-mixture", "--correction")
+        for n in sizes:
+            _write_mixed_rows(rows, n)
+            start = time.perf_counter()
+            peaks.append(_run("correct", model, rows, "--out", folder / "fixed.parquet", "--patch", folder / "p.csv"))
+            seconds = time.perf_counter() - start
+            about = f"correct, {n:,} rows x {MIXED_COLUMNS}"
+            for words, value in {"peak MiB": peaks[-1], "minutes": seconds / 60, "rows a second": n / seconds}.items():
+                yield Figure(f"{about}, {words}", Interval.of(np.array([value])))
+    growth = Interval.of(np.array([peaks[-1] / peaks[0]]))
+    about = f"correct, peak at {sizes[-1]:,} rows over peak at {sizes[0]:,}"
+    yield Figure(about, growth, "at most 1.25", growth.typical <= 1.25)
+
+
+MIXED_COLUMNS = 20
+
+
+def _write_mixed_rows(path: Path, n: int, at_once: int = 100_000) -> None:
+    """A parquet file of ten numbers near a plane and ten words that follow from one, a row group for 100,000 rows."""
+    rng = np.random.default_rng(0)
+    half = MIXED_COLUMNS // 2
+    plane, words = rng.standard_normal((4, half)), rng.integers(0, 12, (half, 40))
+    types = [pa.float64()] * half + [pa.string()] * half
+    schema = pa.schema([(f"c{column}", kind) for column, kind in enumerate(types)])
+    with pa.parquet.ParquetWriter(path, schema) as file:
+        for start in range(0, n, at_once):
+            m = min(at_once, n - start)
+            x = rng.standard_normal((m, 4)) @ plane + 0.3 * rng.standard_normal((m, half))
+            x = np.where(rng.random(x.shape) < 0.01, 10 * x, x).round(3)
+            k = np.where(rng.random((m, half)) < 0.01, rng.integers(40, size=(m, 1)), rng.integers(40, size=(m, 1)))
+            texts = [np.char.add("word ", words[column][k[:, column]].astype(str)) for column in range(half)]
+            file.write_table(pa.table([*np.ascontiguousarray(x.T), *texts], schema=schema))
+
+
 def _on(stepper: Stepper, images: torch.Tensor) -> Callable[[], None]:
     return lambda: stepper.step(images)
 

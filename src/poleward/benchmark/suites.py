@@ -105,7 +105,7 @@ def audit_figures(request: Request, say: Say) -> Iterator[Figure]:
 
 
 def correction_figures(request: Request, say: Say) -> Iterator[Figure]:
-    """Of tables with wrong cells, and of images with wrong pixels; in the quick form, of a made table."""
+    """Of tables with wrong cells, of images with wrong pixels, of a long stream; in the quick form, of a made table."""
     if request.quick:
         yield from correction.table_figures([made_pair(seed) for seed in request.numbers], request.numbers, say)
         return
@@ -115,6 +115,8 @@ def correction_figures(request: Request, say: Say) -> Iterator[Figure]:
         yield from correction.confirmed(request.data, request.numbers, say)
     if not request.only or "images" in request.only:
         yield from restoration.figures(request.data, request.numbers, say)
+    if not request.only or "stream" in request.only:
+        yield from speed.correction_figures()
 
 
 def made_pair(seed: int) -> Pair:
@@ -179,7 +181,7 @@ SUITES: dict[str, Suite] = {
     "correction": Figures(
         "Wrong cells of tables and wrong pixels of images, found and repaired.",
         correction_figures,
-        ("tables", "confirm", "images"),
+        ("tables", "confirm", "images", "stream"),
     ),
     "serving": Figures("Requests over HTTP, and exported networks.", serving_figures, ("load", "malformed", "export")),
     "speed": Figures(
