@@ -126,3 +126,13 @@ def test_figures_know_their_parts():
 def test_a_command_with_spaces_can_be_typed_again():
     request = Request("s", ("a b",), seeds=1, data=Path("d"))
     assert request.command == 'poleward bench s --only "a b" --seeds 1'
+
+
+def test_a_run_that_is_stopped_leaves_the_figures_it_has(tmp_path):
+    def measured(request, say):
+        yield Figure("speed", Interval(1.0, 1.0, 2.0))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Figures("About.", measured).run(Request("f", out=tmp_path), print)
+    assert [figure["name"] for figure in json.loads((tmp_path / "f.json").read_text())["figures"]] == ["speed"]

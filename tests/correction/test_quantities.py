@@ -86,3 +86,12 @@ def test_a_number_in_another_unit_is_brought_back():
     read = column.read(pa.chunked_array([pa.array([74_500.0])]))
     verdict = read.judge(np.broadcast_to(column.share, (1, column.n_slots)), np.array([0]))
     assert verdict.wrong[0] > 0.9 and verdict.number[0] == 74.5
+
+
+def test_what_is_said_of_rare_numbers_is_averaged_with_their_neighbours_and_of_frequent_ones_and_codes_it_is_not():
+    values = np.repeat([1.0, 2.0, 3.0, 40.0, 80.0], [100, 20, 20, 20, 20])
+    column = Quantities.fit("x", pa.chunked_array([values]), "numeric")
+    weights = {value: column.beside[:5, at].round(3).tolist() for at, value in enumerate([1, 2, 3, 40, 80])}
+    assert weights[1] == [1, 0, 0, 0, 0] and weights[40] == [0, 0, 0, 1, 0]
+    assert weights[2] == [0.25, 0.5, 0.25, 0, 0]
+    assert np.allclose(column.beside.sum(0), 1)

@@ -58,6 +58,10 @@ def test_the_guide_for_data_engineers(tmp_path, monkeypatch):
     follow("guides/data-engineers.md", monkeypatch)
     assert Path("back.csv").read_bytes() == Path("orders.csv").read_bytes()
     assert Path("again.csv").read_bytes() == Path("fixed.csv").read_bytes()
+    with Path("changes.csv").open(encoding="utf-8") as file:
+        changes = {(line["id"], line["column"]): line["new"] for line in csv.DictReader(file)}
+    assert changes["order-10", "country"] == "Portugal" and changes["order-20", "city"] == "Braga"
+    assert float(changes["order-30", "total"]) < 400 and len(changes) <= 3 + 0.005 * 7000
     with Path("ruled-changes.csv").open(encoding="utf-8") as file:
         repaired = {(line["id"], line["column"]): line["new"] for line in csv.DictReader(file)}
     assert repaired["order-10", "country"] == "Portugal"

@@ -166,20 +166,21 @@ class Figures:
     parts: tuple[str, ...] = ()
 
     def run(self, request: Request, say: Say) -> None:
-        """Measure, say every figure, and write SUITE.json and SUITE.md."""
+        """Measure, say every figure, and write SUITE.json and SUITE.md anew after each."""
         for word in request.only:
             if word not in self.parts:
                 raise SettingError(
                     f"--only is {word!r}; choose among {', '.join(self.parts) or 'nothing: leave it out'}"
                 )
         found: list[Figure] = []
+        name = "-".join([request.suite, *request.only, *(["quick"] if request.quick else [])])
         for figure in self.figures(request, say):
             verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
             say(f"{figure.name}: {figure.value}  {figure.goal}  {verdict}".rstrip())
             found.append(figure)
+            if request.out is not None:
+                write_record(request.out, name, request.command, request.numbers[0], found)
         if request.out is not None:
-            name = "-".join([request.suite, *request.only, *(["quick"] if request.quick else [])])
-            write_record(request.out, name, request.command, request.numbers[0], found)
             say(f"The record lies in {request.out / name}.md")
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ ATOM_SHARE = 0.005
 """A value that at least `FEWEST_CELLS` and 0.5 % of them hold has a slot of its own."""
 
 CELLS_PER_INTERVAL = 50
+NEAR_STEPS = 2.5
+"""Two frequent numbers so many steps from each other are beside each other."""
+
 MOST_INTERVALS = 32
 FEWEST_INTERVALS = 4
 
@@ -108,6 +112,27 @@ class Quantities:
     def n_slots(self) -> int:
         """How many slots."""
         return len(self.typical)
+
+    @cached_property
+    def beside(self) -> Float64[np.ndarray, "slots slots"]:
+        """Weights by which the lift of a slot of few cells (columns) is averaged with those of the slots beside it.
+
+        1 for itself, 1/2 for a neighbour that is as frequent at least; none for slots of many cells, whose lift is well
+        known, or across a gap between atoms, as of a code.
+        """
+        order = np.argsort(self.typical, kind="stable")
+        x, share, apart = (array[order] for array in (self.typical, self.share, np.arange(self.n_slots)))
+        atom = apart < len(self.atoms)
+        x = self.form.scale.restore(x)
+        near = (np.diff(x) <= NEAR_STEPS * self.density.step) | ~(atom[1:] & atom[:-1])
+        few = share * self.density.counts.sum() < CELLS_PER_INTERVAL
+        weights = np.eye(len(x))
+        for one, other in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            rows, columns = np.arange(len(x))[other], np.arange(len(x))[one]
+            ratio = np.minimum(1.0, share[rows] / share[columns])
+            weights[rows, columns] = 0.5 * ratio * near * (few | ~atom)[columns]
+        back = np.argsort(order, kind="stable")
+        return np.asarray(weights / weights.sum(0))[np.ix_(back, back)]
 
     @property
     def ranks(self) -> Float64[np.ndarray, " slots"]:
@@ -227,8 +252,8 @@ class Suspicion:
 class ReadQuantities:
     r"""Cells of a column of numbers.
 
-    With r_s the probability of slot s given the other cells of the row, over its share m_s, both taken together with
-    the intervals beside it, since few cells lie in the outermost ones, a number x in slot s has
+    With r_s the probability of slot s given the other cells of the row, over its share m_s, averaged with those of the
+    slots beside it where few cells tell it, a number x in slot s has
 
     wrong: W = eps/2 P(x) + astray + doubted + \sum_k pi_k P(x/k) r_{s(x/k)}
     right: max(0, P(x) r_s - W')
@@ -273,8 +298,7 @@ class ReadQuantities:
     def judge(self, p: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Verdict:
         """Weigh each number as it stands against how a wrong one may have come about, for some of the rows."""
         slot, at, alone = self.slot[rows], np.arange(len(rows)), self.alone[rows]
-        atoms = len(self.column.atoms)
-        lift = spread_out(p, atoms) / spread_out(self.column.share[None], atoms)
+        lift = p / self.column.share @ self.column.beside
         scaled = alone.scaled * lift[at[:, None], alone.slot]
         by_itself = alone.astray + alone.doubted
         right = np.maximum(alone.mass * lift[at, slot] - by_itself - alone.scaled.sum(1), NEVER * alone.mass)
@@ -299,16 +323,6 @@ class ReadQuantities:
         spelt = np.exp(self.near.log_likelihood[codes]) * np.take_along_axis(p, np.maximum(near, 0), 1)
         misspelt = (codes >= 0) & (spelt.max(1) > 0)
         return np.where(misspelt, near[np.arange(len(near)), spelt.argmax(1)], likely)
-
-
-def spread_out(p: Float64[np.ndarray, "m slots"], atoms: int) -> Float64[np.ndarray, "m slots"]:
-    """Of the slots behind the atoms half, and a quarter of those on either side.
-
-    >>> spread_out(np.array([[1.0, 0.0, 4.0, 0.0]]), atoms=1).tolist()
-    [[1.0, 1.0, 2.0, 1.0]]
-    """
-    inside = np.pad(p[:, atoms:], ((0, 0), (1, 1)), mode="edge")
-    return np.concatenate([p[:, :atoms], (inside[:, :-2] + 2 * inside[:, 1:-1] + inside[:, 2:]) / 4], axis=1)
 
 
 def in_own_unit(form: Numeric | Date, cells: Any) -> Numbers:
