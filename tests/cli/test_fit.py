@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from poleward.classifier.settings import CHOICES as OF_CLASSIFIERS
 from poleward.detector.detector import Detector
+from poleward.detector.settings import CHOICES as OF_DETECTORS
 from poleward.objectives.catalogue import OBJECTIVES
 from poleward.scoring.catalogue import IMAGE_VIEWS, SCORERS
 
@@ -102,3 +104,11 @@ def test_a_constant_column_is_kept_and_said(poleward, write_table, here):
 def test_fewer_samples_than_a_batch_are_enough(poleward, sources, here):
     words = ["--limit", 6, "--batch-size", 500]
     assert poleward("fit", sources / "images", "--out", "m", *QUICK, *words).code == 0
+
+
+@pytest.mark.parametrize("setting", ["objective", "scorer"])
+@pytest.mark.parametrize("labels", [(), ("--labels", "odd")], ids=["detector", "classifier"])
+def test_the_word_list_names_every_objective_and_scorer(refused, sources, here, setting, labels):
+    said = refused("fit", sources / "table.csv", "--out", "m", f"--{setting}", "list", *labels)
+    choices = (OF_CLASSIFIERS if labels else OF_DETECTORS)[setting]
+    assert said == f"poleward: {setting} = 'list': choose one of {', '.join(choices)}\n"

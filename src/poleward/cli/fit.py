@@ -32,15 +32,15 @@ def fit(
         str | None,
         typer.Option(
             help="compressed, compressed-half, vmf, variational, moments, norm or autoencoder; with --labels islands,"
-            " cross-entropy, ...",
+            " cross-entropy and others. --objective list names all.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
     scorer: Annotated[
         str | None,
         typer.Option(
-            help="fused, knn, knn-sphere, knn-whitened, isolation-forest, reconstruction, norm, input-knn,"
-            " input-knn-whitened or input-isolation-forest; with --labels fused, knn, max-logit, energy, ...",
+            help="fused (several of the others together), knn, mixture, reconstruction, input-knn and others; with"
+            " --labels fused, knn, max-logit, energy and others. --scorer list names all.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
