@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -212,6 +213,16 @@ def test_a_repair_is_shown_beside_what_was_there(tab, site):
     shown(page, "000001.png", "#detail h2")
     page.keyboard.press("p")
     shown(page, "Nothing in it is found wrong", ".repair")
+
+
+def test_a_model_that_has_not_learned_to_repair_offers_none(tab, answer, collection, log):
+    page = tab(answer(Exploration(replace(collection, repairs=False), log, "ada")))
+    shown(page, "with their scores", "#detail")
+    api.expect(page.locator(".repair")).to_be_hidden()
+    page.keyboard.press("p")
+    page.keyboard.press("n")
+    at(page, 1)
+    shown(page, "000001.png", "#detail h2")
 
 
 def test_a_reload_shows_the_same(tab, site):

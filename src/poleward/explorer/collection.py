@@ -41,6 +41,7 @@ class Collection:
     image : gives the image (height, width, bands) of a row; None for a table
     evidence : gives image, reconstruction and residual of a row, or its cells, worst first (see ``Example``)
     correction : gives a row with its wrong cells repaired, and what was done
+    repairs : whether the model has learned to correct; else ``correction`` says that it has not
     residual_top : residual that takes the last colour of every heat map
     """
 
@@ -52,6 +53,7 @@ class Collection:
     image: Callable[[int], NDArray[Any]] | None
     evidence: Callable[[int], Mapping[str, Any]]
     correction: Callable[[int], Correction]
+    repairs: bool = True
     residual_top: float = 1.0
 
     def __len__(self) -> int:
@@ -90,6 +92,7 @@ def gather(
         image=image,
         evidence=look.evidence,
         correction=look.correction,
+        repairs=model.corrector is not None,
         residual_top=1.0 if image is None else _residual_top(look.evidence, ranking),
     )
 

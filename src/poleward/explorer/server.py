@@ -119,6 +119,7 @@ class Pages:
                 "title": self.collection.title,
                 "kind": self.collection.kind,
                 "n": len(self.collection),
+                "repairs": self.collection.repairs,
                 "has_sphere": self.collection.codes.shape[1] >= BLOCKS,
                 "columns": [
                     {"name": name, "type": "text" if cells.dtype == object else "number"}

@@ -6,7 +6,7 @@ const KEYED = [["normal", "N"], ["interesting", "I"], ["artefact", "A"]];
 
 /** The chosen sample beside what the model expected, its label buttons, its columns and its neighbours. */
 export class Detail {
-  /** onLabel(label), onCustom(), onRepair(), onZoom({row, id, names}), onVisit(row) are called for what is pressed. */
+  /** hasRepair() tells whether the model can; onLabel(label), onCustom(), onRepair(), onZoom({row, id, names}), onVisit(row) are called for what is pressed. */
   constructor(root, told) {
     Object.assign(this, { root, ...told });
     this.turn = 0;
@@ -34,7 +34,7 @@ export class Detail {
       element("p", { class: "facts" }, `rank ${short(rank)} · score ${short(score)} · p ${short(p)}`, ...(label ? [" ", badge(label)] : [])),
       ...(item.pictures.length ? [this.pictures(item.row, id, item.pictures)] : []),
       this.labels(label),
-      this.repairs = element("section", { class: "repair" },
+      this.repairs = element("section", { class: "repair", hidden: !this.hasRepair() },
         element("button", { type: "button", "aria-keyshortcuts": "P", click: () => this.onRepair() }, "Repair ", element("kbd", {}, "P"))),
       ...(item.cells.length ? [cellsTable(item)] : []),
       ...(item.neighbours.length ? [this.neighbours(item)] : []),
@@ -53,7 +53,7 @@ export class Detail {
   /** Look at the sample with what is wrong in it repaired. */
   async repair() {
     const { item, repairs } = this;
-    if (!item) return;
+    if (!item || !this.hasRepair()) return;
     const found = await get(`repair/${item.row}`);
     if (item !== this.item) return;
     const scores = `score ${short(found.score_before)} before, ${short(found.score_after)} after`;
@@ -82,7 +82,7 @@ export class Detail {
     ...(item.pictures.length ? [element("img", { src: `thumbnail/${other.row}`, alt: "" })] : []),
     element("span", {}, item.pictures.length ? short(other.score) : `${other.id} · ${short(other.score)}`),
     element("span", { class: "unseen" }, ` ${other.id}`), ...(other.label ? [badge(other.label)] : [])));
-    return element("section", {}, element("h3", {}, "Nearest in the latent space"),
+    return element("section", {}, element("h3", {}, "Nearest in the latent space, with their scores"),
       element("div", { class: item.pictures.length ? "neighbours" : "neighbours rows" }, ...tiles));
   }
 }

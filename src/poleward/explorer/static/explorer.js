@@ -19,7 +19,7 @@ const query = new QueryForm(find("query"), { onChange: inTurn(() => listing.rese
 const zoom = new Zoom(find("zoom"));
 const globe = new Globe(find("globe"), { onPick: inTurn(visit) });
 const detail = new Detail(find("detail"), {
-  onLabel: inTurn(label), onCustom: openCustom, onZoom: (shown) => zoom.open(shown), onRepair: inTurn(() => detail.repair()), onVisit: inTurn(visit),
+  hasRepair: () => about.repairs, onLabel: inTurn(label), onCustom: openCustom, onZoom: (shown) => zoom.open(shown), onRepair: inTurn(() => detail.repair()), onVisit: inTurn(visit),
 });
 await safely(start)();
 
