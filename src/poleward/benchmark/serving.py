@@ -36,7 +36,7 @@ from poleward.errors import PolewardError, SettingError
 
 N_COLUMNS, N_ROWS, SIDE = 20, 2000, 32
 CONNECTIONS = 32
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds that a server may take to start, or a request to be answered."""
 
 PROGRAM = "from poleward.cli import main; main()"
