@@ -34,7 +34,7 @@ def fitted(poleward, here):
     return fit
 
 
-def test_a_new_column_stays_as_it_is(poleward, fitted, here):
+def test_a_new_column_stays_as_it_is_and_is_named(poleward, fitted, here):
     names = fitted(numbers(40, 3))
     rows = [[*row, "new"] for row in numbers(40, 3, seed=1)]
     rows[3][0] = 900
@@ -43,6 +43,7 @@ def test_a_new_column_stays_as_it_is(poleward, fitted, here):
     assert done.code == 0, done.err
     before, after = read_table(here / "t.csv"), read_table(here / "fixed.csv")
     assert after["more"] == before["more"]
+    assert "not there in training, and left as they are: columns 'more'" in done.err
     assert after.column_names == before.column_names
 
 

@@ -120,6 +120,12 @@ class Task:
         if self.mask is not None:
             self.mask.finish(start)
 
+    def new_columns(self, batch: "Batch") -> list[str]:
+        """Columns of a table that the model has never seen."""
+        preparation: Any = self.detector.model_.preparation
+        seen = {column.name for column in (*preparation.columns, *preparation.left_out)}
+        return [name for name in self.detector.raw(batch.data).column_names if name not in seen]
+
     def _correction(self, start: int, batch: "Batch", constraints: "Constraints") -> "Correction":
         data: Any = batch.data
         try:
@@ -215,6 +221,8 @@ def _correct_table(
             cells.update(change.column for change in correction.changes)
             n_changed += len({change.row for change in correction.changes})
             n_rows, n_cells = start + len(batch.ids), n_cells + correction.mask.size
+            if not start and (new := task.new_columns(batch)):
+                warn(f"not there in training, and left as they are: columns {', '.join(map(repr, new))}")
     share = _share(cells.total(), n_cells)
     say(f"{cells.total():,} cells in {n_changed:,} of {n_rows:,} rows changed ({share}); the copy lies in {out}")
     if cells:
