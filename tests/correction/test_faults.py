@@ -72,3 +72,8 @@ def test_a_single_number_far_out_is_suspected_however_far(times):
     x = np.append(np.random.default_rng(6).integers(5, 400, 299), 400 * times).astype(float)
     density = Density.of(x)
     assert (Faults.of(density).astray * density.anywhere() > density.mass(x)).nonzero()[0].tolist() == [299]
+
+
+def test_a_column_of_two_values_has_tails_and_nothing_between():
+    density = Density.of(np.repeat([0.0, 1.0], [1000, 900]))
+    assert 0 < Faults.of(density).astray <= 0.05 and (density.mass(np.array([0.0, 1.0])) > 0.4).all()

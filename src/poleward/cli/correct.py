@@ -209,6 +209,7 @@ def _correct_table(
 
     cells: Counter[str] = Counter()
     n_changed = n_rows = n_cells = 0
+    new: list[str] = []
     with ExitStack() as opened:
         listed = None if patch is None else opened.enter_context(open_patch(patch))
         copy = opened.enter_context(copied(task.path, out, task.id_column, task.reading.array))
@@ -221,10 +222,11 @@ def _correct_table(
             cells.update(change.column for change in correction.changes)
             n_changed += len({change.row for change in correction.changes})
             n_rows, n_cells = start + len(batch.ids), n_cells + correction.mask.size
-            if not start and (new := task.new_columns(batch)):
-                warn(f"not there in training, and left as they are: columns {', '.join(map(repr, new))}")
+            new = task.new_columns(batch)
     share = _share(cells.total(), n_cells)
     say(f"{cells.total():,} cells in {n_changed:,} of {n_rows:,} rows changed ({share}); the copy lies in {out}")
+    if new:
+        warn(f"not there in training, and left as they are: columns {', '.join(map(repr, new))}")
     if cells:
         lines = [(name, f"{n:,}", _share(n, n_rows)) for name, n in cells.most_common()]
         table("", lines, header=("column", "changed", "of its cells"))

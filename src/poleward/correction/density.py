@@ -132,8 +132,9 @@ class Density:
             usual = np.maximum(self.step * tail.density(v[far]), np.finfo(float).tiny)
             explained += np.log((1 - shares[:, None]) * usual + shares[:, None] * anywhere) @ n[far]
             inside &= ~far
-        width = min(1.0, (np.ptp(v[inside]) + self.step) / self.span)
-        explained += n[inside].sum() * np.log((1 - shares) * n[inside].sum() / n.sum() + shares * width)
+        if inside.any():
+            width, share = min(1.0, (np.ptp(v[inside]) + self.step) / self.span), n[inside].sum() / n.sum()
+            explained += n[inside].sum() * np.log((1 - shares) * share + shares * width)
         return float(shares[explained >= explained.max() - AS_WELL][0])
 
     def anywhere(self) -> float:
