@@ -10,7 +10,7 @@ from poleward.benchmark.measuring import Interval, take_turns
 from poleward.benchmark.record import Figure
 from poleward.detector.detector import Detector
 
-SIZES = ((1000, 10), (5000, 30), (20_000, 10))
+SIZES = ((1000, 10), (5000, 30), (3000, 100))
 """Rows and columns."""
 
 KINDS, N_FACTORS = 5, 3

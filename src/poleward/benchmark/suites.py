@@ -48,7 +48,7 @@ def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
         "neighbors": lambda: speed.neighbor_figures(turns // 3, *((1000, 20_000) if quick else ())),
         "scale": lambda: banks.scale_figures(turns // 3, *(((2000,),) if quick else ())),
         "bank": lambda: iter(()) if quick else banks.bank_figures(request.data, request.numbers),
-        "default": lambda: cost.cost_figures(*((1, ((500, 5),), 1) if quick else (turns // 5,))),
+        "default": lambda: cost.cost_figures(*((1, ((500, 5),), 1) if quick else (turns // 7,))),
         "memory": lambda: speed.memory_figures(*(((2000, 20_000),) if quick else ())),
         "stream": lambda: speed.stream_figures(*(((2000, 20_000),) if quick else ())),
     }
