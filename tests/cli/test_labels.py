@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poleward.data.classes import read_classes
 from poleward.data.rankings import read_ranking
 
 QUICK = ("--epochs", 6, "--width", 16, "--batch-size", 32, "--learning-rate", 0.05)
@@ -100,6 +101,12 @@ def test_folders_name_the_classes_of_images(poleward, folders):
     done = poleward("evaluate", "m", "images", "--labels", "folders", "--json")
     assert json.loads(done.out)["accuracy"] > 0.8
     assert "auroc" not in json.loads(done.out)
+
+
+def test_names_of_folders_do_not_care_for_a_table_that_lies_beside_them(folders):
+    (folders / "orders.csv").write_text("who,what\n1,2\n")
+    classes = read_classes("folders", folders / "images")
+    assert sorted(set(classes.of_all(["bright/0.png", "dark/3.png"]))) == ["bright", "dark"]
 
 
 def test_evaluate_counts_classes_and_takes_other_ones_as_anomalies(poleward, place, here):

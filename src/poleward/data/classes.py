@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poleward.data.reading import Reading, listed
-from poleward.data.selection import Selection
+from poleward.data.selection import Selection, picks
 from poleward.data.source import open_reader
 from poleward.data.tables import read_table, table_suffix
 from poleward.data.truth import columns_held, keys_of, own_columns, places_of, texts_of
@@ -92,7 +92,8 @@ def is_feature(said: str, source: Path, selection: Selection, reading: Reading) 
 
 
 def _of_folders(source: Path, selection: Selection, reading: Reading) -> Classes:
-    _, (ids,) = own_columns(source, selection, reading)
+    chunks = picks(selection, open_reader(source, selection, reading).chunks(), source)
+    ids = [chunk.ids[position] for chunk, positions in chunks for position in positions]
     return Classes(f"{source}, folders", [Path(name).parent.name for name in ids], (ids,))
 
 
