@@ -163,6 +163,7 @@ from poleward.cli import score
 from poleward.cli.app import main
 from poleward.detector.model import Model
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 rank, n = Model.rank, 0
 
 def ending(*given):

@@ -37,8 +37,6 @@ from poleward.errors import ModelError
 from poleward.training import checkpoint
 
 torch.set_num_threads(1)
-checkpoint.SECONDS_BETWEEN = 0.0  # a checkpoint after every step
-poleward.cli.score.ROWS_AT_A_TIME = {"images": 5, "table": 20}
 QUICK = ("--epochs", "2", "--n-latent", "3", "--batch-size", "32", "--scorer", "knn")
 OPERATIONS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree", "shutil.copyfile"}
 MOMENTS = {"before": "killed at a file operation", "after": "killed at a random time"}
@@ -295,6 +293,12 @@ class Harness:
         return faults + [f"run again, {name} is left" for name in sorted(left)]
 
 
+def often_between() -> None:
+    """Let this process and its children stand between two batches, or two checkpoints, as often as can be."""
+    checkpoint.SECONDS_BETWEEN = 0.0
+    poleward.cli.score.ROWS_AT_A_TIME = {"images": 5, "table": 20}
+
+
 def main() -> None:
     """Kill so many commands; exit with 1 when anything is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -302,6 +306,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--only", default="", help="some of the commands, between commas")
     asked = parser.parse_args()
+    often_between()
     commands = [command for command in COMMANDS if command.name in (asked.only or command.name).split(",")]
     killed, n_faults = Counter[str](), 0
     with tempfile.TemporaryDirectory() as root:
