@@ -50,11 +50,7 @@ def test_control_c_leaves_a_checkpoint_and_resuming_ends_with_the_same_weights(p
 
 
 def test_control_c_from_a_terminal_stops_a_long_training(sources, here):
-    main, terminal = pty.openpty()
-    words = ["fit", sources / "table.csv", "--out", "m", "--exclude", "name,odd", "--epochs", "100000"]
-    program = [sys.executable, "-c", "from poleward.cli.app import main; main()", *words]
-    running = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=terminal)
-    os.close(terminal)
+    running, main = in_terminal(*FIT_IN_TERMINAL, "100000", sources / "table.csv")
     seen = b""
     while b"/100000" not in seen:
         seen += os.read(main, 4096)
@@ -66,15 +62,23 @@ def test_control_c_from_a_terminal_stops_a_long_training(sources, here):
 
 
 def test_a_terminal_shows_what_a_fit_is_doing(sources, here):
-    main, terminal = pty.openpty()
-    words = ["fit", sources / "table.csv", "--out", "m", "--exclude", "name,odd", "--epochs", "2"]
-    program = [sys.executable, "-c", "from poleward.cli.app import main; main()", *words]
-    running = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=terminal)
-    os.close(terminal)
+    running, main = in_terminal(*FIT_IN_TERMINAL, "2", sources / "table.csv")
     said = everything(main)
     assert running.wait() == 0
     for phase in (b"reading", b"preparing", b"training", b"indexing", b"calibrating"):
         assert phase in said
+
+
+FIT_IN_TERMINAL = ("fit", "--out", "m", "--exclude", "name,odd", "--epochs")
+
+
+def in_terminal(*words):
+    """A command whose standard error is a terminal, and the other end of that."""
+    main, terminal = pty.openpty()
+    program = [sys.executable, "-c", "from poleward.cli.app import main; main()", *words]
+    running = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=terminal)
+    os.close(terminal)
+    return running, main
 
 
 def everything(descriptor):

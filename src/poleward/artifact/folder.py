@@ -35,8 +35,11 @@ FORMAT = 3
 MODEL, EXPORTED = "model", "exported model"
 """Kinds of folder that hold a detector."""
 
+CLASSIFIER = "classifier"
+"""The kind of folder that `poleward fit --labels` writes."""
+
 ADVICE = {
-    "classifier": "; it was fitted with --labels, and score, evaluate, audit, figure, info and serve take it"
+    CLASSIFIER: "; it was fitted with --labels, and score, evaluate, audit, figure, info and serve take it"
     " (in Python OpenSetClassifier.load)"
 }
 """What to do with a folder of a kind that was not asked for."""

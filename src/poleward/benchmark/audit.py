@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
 
 from poleward.benchmark.measuring import Interval
@@ -17,6 +16,7 @@ from poleward.data.digits import load_digits_task
 from poleward.data.labelled import TRAIN, read_fashion_mnist
 from poleward.data.tables import read_table
 from poleward.detector.rows import prepared_runs
+from poleward.metrics.ranking import average_precision, precision_at
 
 SHARE = 0.03
 """Of the labels that are made wrong, each at random among the other classes."""
@@ -122,22 +122,18 @@ def compared(
     said = np.zeros(len(given))
     for doubt in classifier.audit(samples).doubts:
         said[int(doubt.id)] = doubt.probability
-    likely = said > LIKELY
+    likely, n_wrong = said > LIKELY, int(is_wrong.sum())
     audit = Found(
-        _precision(is_wrong, said),
-        float(average_precision_score(is_wrong, said)),
+        precision_at(is_wrong, said, n_wrong),
+        average_precision(is_wrong, said),
         float(is_wrong[likely].mean()) if likely.any() else float("nan"),
         float(said[likely].mean()) if likely.any() else float("nan"),
     )
     runs = prepared_runs(classifier.model_.preparation, classifier.raw(samples))
     cells = np.concatenate([run.values.reshape(len(run), -1) for run in runs])
     votes = [_disagreement(cells, given, k) for k in NEIGHBORS]
-    best = max(_precision(is_wrong, vote) for vote in votes)
-    return audit, best, max(float(average_precision_score(is_wrong, vote)) for vote in votes)
-
-
-def _precision(is_wrong: NDArray[np.bool_], scores: NDArray[np.floating[Any]]) -> float:
-    return float(is_wrong[np.argsort(-scores, kind="stable")[: is_wrong.sum()]].mean())
+    best = max(precision_at(is_wrong, vote, n_wrong) for vote in votes)
+    return audit, best, max(average_precision(is_wrong, vote) for vote in votes)
 
 
 def _disagreement(cells: NDArray[np.floating[Any]], given: NDArray[Any], k: int) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from poleward.benchmark.published import PURE
 from poleward.benchmark.released import released_rows, released_scores
 from poleward.benchmark.splits import Split
 from poleward.classifier.classifier import OpenSetClassifier
-from poleward.classifier.fitting import fit_classifier, learned_outlyingness
+from poleward.classifier.fitting import fit_classifier, said_of_memory
 from poleward.classifier.head import head_of
 from poleward.classifier.model import ClassifierModel
 from poleward.classifier.network import network_input
@@ -61,7 +61,7 @@ class Budget:
             width=self.width,
             epochs=epochs_of(objective, self),
             batch_size=self.batch_size,
-            learning_rate=LEARNING_RATES["images"] * self.batch_size / 128,
+            learning_rate=LEARNING_RATES["images"] * self.batch_size / Budget.batch_size,
         ).settings()
 
     def under(self, effort: Effort) -> "Budget":
@@ -107,15 +107,16 @@ class Trained:
 
     def _scores(self, seen: Outputs) -> Iterator[tuple[str, Scores]]:
         model = self.model
+        known, new = said_of_memory(model.network, model.memory, True, model.device)
+        n_features, n_neighbors = known.features.shape[1], model.settings.n_neighbors
         for name in feature_scores(self.objective):
-            asked = replace(model.settings, scorer=name)
-            yield name, learned_outlyingness("images", asked, model.network, model.memory, model.device).score(seen)
+            score = build_outlyingness(name, model.network, n_features, n_neighbors, new=new)
+            yield name, score.fit(known).score(seen)
         if places_codes(self.objective):
-            known = model.memory.features[model.memory.trained]
-            codes, new = (
-                Encoded(means=head_of(model.network, features, model.device)[1]) for features in (known, seen.features)
+            codes, asked = (
+                Encoded(means=head_of(model.network, one.features, model.device)[1]) for one in (known, seen)
             )
-            yield PUBLISHED_SCORE, KNearest("means", Plain()).fit(codes).score(new, np.zeros(len(seen), bool))
+            yield PUBLISHED_SCORE, KNearest("means", Plain()).fit(codes).score(asked, np.zeros(len(seen), bool))
 
     def _odin(self, images: NDArray[Any]) -> Scores:
         score = ODIN(Whole(self.model.network).eval())

@@ -15,7 +15,7 @@ from poleward.classifier.model import ClassifierModel
 from poleward.classifier.settings import ClassifierSettings
 from poleward.classifier.storage import load_classifier, save_classifier
 from poleward.detector.fitting import Run
-from poleward.detector.intake import Intake
+from poleward.detector.intake import Intake, names_of
 from poleward.detector.settings import resolve_device, seed_of
 from poleward.records import Audit, Ranking
 
@@ -165,8 +165,7 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
         alpha : decide at this level; at the threshold when None
         """
         data = self._samples(X)[1]
-        names = ids if ids is not None else [str(row) for row in range(len(data))]
-        return self._fitted().rank(data, names, alpha)
+        return self._fitted().rank(data, names_of(len(data), ids), alpha)
 
     def audit(self, X: Any, y: Any = None, ids: Sequence[str] | None = None) -> Audit:
         """Likely wrong labels among those of X, and near copies of the training samples; see `classifier.audit`.
@@ -175,7 +174,7 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
         ids : (n,) names; row numbers when None
         """
         data = self._samples(X)[1]
-        names = list(ids) if ids is not None else [str(row) for row in range(len(data))]
+        names = list(names_of(len(data), ids))
         if y is not None:
             check_consistent_length(data, y)
         return self._fitted().audit(data, names, None if y is None else [str(label) for label in y])

@@ -21,6 +21,7 @@ from poleward.data.fingerprint import data_fingerprint
 from poleward.data.sketch import sketches
 from poleward.detector.construction import DTYPE
 from poleward.detector.fitting import Run, prepare
+from poleward.detector.intake import names_of
 from poleward.detector.model import BY_ALPHA
 from poleward.detector.rows import SAMPLES_AT_A_TIME
 from poleward.detector.samples import Samples
@@ -67,8 +68,7 @@ def fit_classifier(
     network.to(DTYPE[kind])
     run.on_phase("calibrating")
     seen = see_all(network, load, len(labels), kind, plan.device)
-    names = ids if ids is not None else [str(row) for row in range(len(labels))]
-    memory = remembered(samples, names, labels, trained, seen)
+    memory = remembered(samples, names_of(len(labels), ids), labels, trained, seen)
     outlyingness = learned_outlyingness(kind, settings, network, memory, plan.device)
     calibration = outlyingness.score(seen.take(memory.aside(settings.scorer == FUSED)[1]))
     require_spread(np.concatenate([calibration, outlyingness.score(seen.take(trained[: SAMPLES_AT_A_TIME[kind]]))]))
@@ -106,15 +106,22 @@ def learned_outlyingness(
     kind: str, settings: ClassifierSettings, network: LabelledNetwork, memory: Memory, device: str
 ) -> PostHoc:
     """The score asked for, fitted to what the network says of the training samples, by their features alone."""
+    known, new = said_of_memory(network, memory, settings.scorer == FUSED, device)
+    n_features = known.features.shape[1]
+    return build_outlyingness(settings.scorer, network, n_features, settings.n_neighbors, kind, new).fit(known)
+
+
+def said_of_memory(
+    network: LabelledNetwork, memory: Memory, fused: bool, device: str
+) -> tuple[Outputs, Outputs | None]:
+    """What the network says of the samples that it was trained on, and of those that show a fusion its scales."""
 
     def said_of(rows: NDArray[Any]) -> Outputs:
         features = memory.features[rows]
         return Outputs(features, head_of(network, features, device)[0], memory.labels[rows])
 
-    known, for_scale = said_of(memory.trained), memory.aside(settings.scorer == FUSED)[0]
-    new = said_of(for_scale) if len(for_scale) else None
-    n_features = known.features.shape[1]
-    return build_outlyingness(settings.scorer, network, n_features, settings.n_neighbors, kind, new).fit(known)
+    for_scale = memory.aside(fused)[0]
+    return said_of(memory.trained), said_of(for_scale) if len(for_scale) else None
 
 
 def split_by_class(

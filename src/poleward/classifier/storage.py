@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from poleward.artifact.folder import EDITABLE, Folder, read_folder, write_folder
+from poleward.artifact.folder import CLASSIFIER, EDITABLE, Folder, read_folder, write_folder
 from poleward.artifact.naming import under
 from poleward.calibration.conformal import Conformal
 from poleward.classifier.classes import StoredClasses
@@ -25,9 +25,6 @@ from poleward.labelled.network import LabelledNetwork
 if TYPE_CHECKING:
     from poleward.classifier.classifier import OpenSetClassifier
 
-KIND = "classifier"
-"""What the manifest calls it."""
-
 
 @dataclass(frozen=True)
 class Stored:
@@ -44,7 +41,7 @@ def save_classifier(folder: Path, classifier: "OpenSetClassifier") -> None:
     arrays = {"calibration.scores": model.conformal.scores}
     arrays |= {f"memory.{name}": array for name, array in model.memory.arrays().items()}
     weights = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in model.network.state_dict().items()}
-    write_folder(folder, KIND, manifest_content(classifier), tensors=weights, arrays=arrays)
+    write_folder(folder, CLASSIFIER, manifest_content(classifier), tensors=weights, arrays=arrays)
 
 
 def manifest_content(classifier: "OpenSetClassifier") -> dict[str, Any]:
@@ -66,7 +63,7 @@ def manifest_content(classifier: "OpenSetClassifier") -> dict[str, Any]:
 
 def load_classifier(folder: Path, device: str) -> Stored:
     """Read a fitted classifier; ModelError when the folder is missing, foreign, newer, truncated or changed."""
-    contents = read_folder(folder, KIND)
+    contents = read_folder(folder, CLASSIFIER)
     with misfits_named(folder):
         settings = ClassifierSettings(**contents.manifest["settings"])
         model = as_edited(_model(contents, settings, resolve_device(device)), contents.manifest[EDITABLE])

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poleward.cli.loading import load_classifier
-from poleward.cli.options import Config, Device, Labels, SourceOptions, SourcePath, read_labels
+from poleward.cli.options import Config, Device, Labels, SourceOptions, SourcePath, read_labels, require_other
 from poleward.cli.score import batches, faults_placed
 from poleward.cli.terminal import report_skipped, say, table
-from poleward.errors import OutputError
 
 if TYPE_CHECKING:
     from poleward.records import LabelDoubt, NearCopy
@@ -40,8 +39,8 @@ def audit(
     from poleward.data.writing import write_samples
 
     for place in (out, copies):
-        if place is not None and place.exists() and source.exists() and place.samefile(source):
-            raise OutputError(f"{place}: is the source itself; choose another file")
+        if place is not None:
+            require_other(source, place, "file")
     classifier = load_classifier(model, device)
     facts = classifier.model_.facts
     options = options.as_trained(facts).named_as_trained(facts, source)

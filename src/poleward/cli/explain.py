@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poleward.cli.options import Config, Device, Model, SourceOptions, SourcePath
+from poleward.cli.options import Config, Device, Model, SourceOptions, SourcePath, require_other
 from poleward.cli.score import batches, faults_placed
 from poleward.cli.terminal import report_skipped, say, table
-from poleward.errors import OutputError
 
 if TYPE_CHECKING:
     from poleward.data.source import Source
@@ -42,8 +41,7 @@ def explain(
 
     if out is not None:
         require_form(out)
-        if out.exists() and source.exists() and out.samefile(source):
-            raise OutputError(f"{out}: is the source itself; choose another --out")
+        require_other(source, out)
     detector = Detector.load(model, device)
     facts = detector.model_.facts
     opened = options.as_trained(facts).named_as_trained(facts, source).open(source)

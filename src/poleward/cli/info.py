@@ -14,10 +14,10 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Say what was trained on what."""
-    from poleward.artifact.folder import EXPORTED, MODEL, read_manifest, understood
+    from poleward.artifact.folder import CLASSIFIER, EXPORTED, MODEL, read_manifest, understood
     from poleward.data.preparation import load_preparation
 
-    manifest = read_manifest(model, MODEL, EXPORTED, "classifier")
+    manifest = read_manifest(model, MODEL, EXPORTED, CLASSIFIER)
     if json:
         say(json_format.dumps(manifest))
         return

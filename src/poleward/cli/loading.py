@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 
 def is_classifier(folder: Path) -> bool:
     """Whether `poleward fit --labels` wrote it; ModelError when it holds no model."""
-    from poleward.artifact.folder import EXPORTED, MODEL, read_manifest
+    from poleward.artifact.folder import CLASSIFIER, EXPORTED, MODEL, read_manifest
 
-    return bool(read_manifest(folder, MODEL, EXPORTED, "classifier")["kind"] == "classifier")
+    return bool(read_manifest(folder, MODEL, EXPORTED, CLASSIFIER)["kind"] == CLASSIFIER)
 
 
 def load_estimator(folder: Path, device: str) -> "Detector | OpenSetClassifier":
     """The detector or the classifier that lies there."""
     if is_classifier(folder):
-        return load_classifier(folder, device)
+        from poleward.classifier.classifier import OpenSetClassifier
+
+        return OpenSetClassifier.load(folder, device)
     from poleward.detector.detector import Detector
 
     return Detector.load(folder, device)

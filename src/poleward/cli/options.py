@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from poleward.errors import SettingError, SourceError
+from poleward.errors import OutputError, SettingError, SourceError
 
 if TYPE_CHECKING:
     from poleward.data.classes import Classes
@@ -185,6 +185,15 @@ class SourceOptions:
             resize=self.resize if self.resize is not None else read.get("resize"),
             nodata=self.nodata if self.nodata is not None else read.get("nodata"),
         )
+
+
+def require_other(source: Path, out: Path, what: str = "--out") -> None:
+    """OutputError where an output would overwrite the source itself.
+
+    what : is to be chosen anew
+    """
+    if out.exists() and source.exists() and out.samefile(source):
+        raise OutputError(f"{out}: is the source itself; choose another {what}")
 
 
 def read_labels(labels: str, source: Path, options: SourceOptions) -> "Classes":

@@ -11,9 +11,19 @@ import typer
 
 import poleward
 from poleward.cli.loading import is_classifier, load_estimator
-from poleward.cli.options import Alarms, Alpha, Config, Device, Model, SourceOptions, SourcePath, asked_level
+from poleward.cli.options import (
+    Alarms,
+    Alpha,
+    Config,
+    Device,
+    Model,
+    SourceOptions,
+    SourcePath,
+    asked_level,
+    require_other,
+)
 from poleward.cli.terminal import progress, report_skipped, say, warn
-from poleward.errors import OutputError, SettingError, SourceError
+from poleward.errors import SettingError, SourceError
 
 if TYPE_CHECKING:
     from poleward.calibration.discovery import Discoveries
@@ -68,8 +78,7 @@ def score(
 
     level = asked_level(alpha, alarms, fdr)
     require_engine(engine, address, resume)
-    if out.exists() and source.exists() and out.samefile(source):
-        raise OutputError(f"{out}: is the source itself; choose another --out")
+    require_other(source, out)
     with_classes = is_classifier(model)
     if with_classes and engine == RAY:
         raise SettingError(

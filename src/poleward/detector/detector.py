@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from poleward.correction.constraints import Constraints
 from poleward.data.samples import Layout
 from poleward.detector.forms import like
-from poleward.detector.intake import Intake
+from poleward.detector.intake import Intake, names_of
 from poleward.detector.model import Model
 from poleward.detector.raw import Held, Raw
 from poleward.detector.recalibration import recalibrated
@@ -230,8 +230,7 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
         alpha, fdr : decide at this level, or at this false discovery rate among X; at the threshold when both are None
         """
         data = self._samples(X)[1]
-        names = ids if ids is not None else [str(row) for row in range(len(data))]
-        return self._fitted().rank(data, names, alpha, fdr)
+        return self._fitted().rank(data, names_of(len(data), ids), alpha, fdr)
 
     def drift(self, X: Any, *, number: int = 1, alpha: float = 0.01) -> Drift:
         """Whether X, as a whole, has moved away from the calibration samples, and in which columns or bands.
@@ -263,8 +262,7 @@ class Detector(Intake, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Outlie
         SettingError for constraints that do not fit X.
         """
         kind, data = self._samples(X)
-        names = [str(row) for row in range(len(data))]
-        correction = self._fitted().correct(data, names, constraints or Constraints())
+        correction = self._fitted().correct(data, names_of(len(data)), constraints or Constraints())
         if kind == "images":
             return replace(correction, data=Layout(str(self.layout_)).restore(correction.data))
         return replace(correction, data=like(X, correction.data, correction.mask))

@@ -15,6 +15,15 @@ from poleward.errors import SchemaError
 NAMED = {"images": "images", "table": "a table"}
 
 
+def names_of(n: int, ids: Any = None) -> Any:
+    """The n names given, or row numbers for None.
+
+    >>> names_of(2), names_of(2, ("a", "b"))
+    (['0', '1'], ('a', 'b'))
+    """
+    return [str(row) for row in range(n)] if ids is None else ids
+
+
 class Intake:
     """A mixin that brings samples to their raw form, for estimators whose fitted model is ``model_``.
 
