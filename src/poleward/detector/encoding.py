@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NETWORK = frozenset({"means", "log_variances", "reconstructions"})
 """Fields of `Encoded` that a network computes; it is imported only when one is asked for, for graphs need no torch."""
 
-CHUNK = {"images": 32, "table": 512}
+CHUNK = {"images": 32, "table": 256}
 """Samples computed at a time."""
 
 
