@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from poleward.records import Features, Ranking
-from poleward.serve.batching import Batcher, joined
+from poleward.records import Ranking
+from poleward.serve.batching import Batcher
 
 
 class Model:
@@ -18,14 +18,13 @@ class Model:
         self.may_go_on.set()
         self.has_begun = threading.Event()
 
-    def rank(self, runs, ids):
-        (features,) = runs
+    def rank(self, samples, ids):
         self.has_begun.set()
         self.may_go_on.wait()
-        self.met.append(len(features))
-        if np.isnan(features.values).any():
+        self.met.append(len(samples))
+        if np.isnan(samples).any():
             raise ValueError("broken")
-        score = features.values[:, 0]
+        score = samples[:, 0]
         return Ranking(ids, score, score / 100, score > 5, score < 0)
 
 
@@ -42,7 +41,7 @@ def batcher(model):
 
 
 def rows(*cells):
-    return Features(np.array(cells, float)[:, None])
+    return np.array(cells, float)[:, None]
 
 
 async def begun(model):
@@ -165,8 +164,16 @@ def test_what_waits_at_the_end_is_finished(model):
     assert [ranking.score.tolist() for ranking in asyncio.run(ask())] == [[0], [1], [2]]
 
 
-def test_samples_with_and_without_gaps_are_joined():
-    whole, with_gap = Features(np.ones((1, 2))), Features(np.zeros((1, 2)), np.array([[True, False]]))
-    both = joined([whole, with_gap])
-    assert both.observed.tolist() == [[True, True], [True, False]]
-    assert joined([whole, whole]).observed is None
+def test_samples_of_another_kind_wait_for_their_turn(model, batcher):
+    async def ask():
+        model.may_go_on.clear()
+        first = asyncio.ensure_future(batcher.rank(rows(1), ["a"]))
+        await begun(model)
+        others = [asyncio.ensure_future(batcher.rank(one, ["b"])) for one in (rows(2), np.repeat(rows(3), 2, axis=1))]
+        last = asyncio.ensure_future(batcher.rank(rows(4), ["c"]))
+        await asyncio.sleep(0)
+        model.may_go_on.set()
+        return await asyncio.gather(first, *others, last)
+
+    assert [ranking.score.tolist() for ranking in asyncio.run(ask())] == [[1], [2], [3], [4]]
+    assert model.met == [1, 1, 1, 1]

@@ -1,6 +1,6 @@
 """A fitted classifier: preparation, network, score, memory and calibration, and what can be asked of them together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,11 +91,8 @@ class ClassifierModel:
 
         alpha : level of ``is_anomaly``; None for the model's own threshold
         """
-        return self.rank_prepared(prepared_runs(self.preparation, data), ids, alpha)
-
-    def rank_prepared(self, runs: Iterable[Features], ids: Sequence[str], alpha: float | None = None) -> Ranking:
-        """`rank` of samples prepared before, in as many runs as one likes, at least one."""
         threshold = self.threshold if alpha is None else self.conformal.threshold(alpha)
+        runs = prepared_runs(self.preparation, data)
         parts = [self._ranked(fingerprints(features), self.see(features)) for features in runs]
         score, known, classes, confidence = [np.concatenate(column) for column in zip(*parts, strict=True)]
         p_value = self.conformal.p_values(score)

@@ -1,6 +1,6 @@
 """A fitted detector: preparation, autoencoder, scorer and calibration, and what can be asked of them together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from warnings import warn
@@ -88,16 +88,10 @@ class Model:
         fdr : false discovery rate to keep among these samples, instead of a level; a UserWarning says when the
             calibration samples were too few for any discovery
         """
-        return self.rank_prepared(prepared_runs(self.preparation, data), ids, alpha, fdr)
-
-    def rank_prepared(
-        self, runs: Iterable[Features], ids: Sequence[str], alpha: float | None = None, fdr: float | None = None
-    ) -> Ranking:
-        """`rank` of samples prepared before, in as many runs as one likes."""
         if alpha is not None and fdr is not None:
             raise SettingError("alpha and fdr were both said; a decision is taken at one of them")
         scores, known = [np.empty(0)], [np.empty(0, bool)]
-        for features in runs:
+        for features in prepared_runs(self.preparation, data):
             prints = fingerprints(features)
             scores.append(self.ranker.scores(features, prints))
             known.append(self.was_trained_on(prints) | member(prints, self.calibration_prints))

@@ -39,6 +39,17 @@ def joined(parts: Sequence[Any]) -> Any:
     return pa.concat_tables(parts) if isinstance(parts[0], pa.Table) else np.concatenate(parts)
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Whether two runs can be joined.
+
+    >>> alike(np.zeros((2, 8, 8, 3)), np.zeros((1, 8, 8, 3))), alike(pa.table({"a": [1]}), pa.table({"a": [1.5]}))
+    (True, False)
+    """
+    if isinstance(one, pa.Table) or isinstance(other, pa.Table):
+        return isinstance(one, pa.Table) and isinstance(other, pa.Table) and bool(one.schema.equals(other.schema))
+    return one.dtype == other.dtype and one.shape[1:] == other.shape[1:]
+
+
 def prepared_runs(preparation: Preparation, data: Any) -> Iterator[Features]:
     """The rows in order, some at a time, prepared.
 

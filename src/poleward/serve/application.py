@@ -124,7 +124,7 @@ class Desk:
     @asynccontextmanager
     async def opened(self, app: FastAPI) -> AsyncIterator[None]:
         """While the server runs; what waits at its end is still answered."""
-        self._batcher = Batcher(self._model.rank_prepared, self._metrics.ranked)
+        self._batcher = Batcher(self._model.rank, self._metrics.ranked)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         try:
             yield
@@ -141,7 +141,7 @@ class Desk:
         """Score, p-value and decision of each sample: those of `poleward score`, to the last bit."""
         with self._batcher.coming():
             samples = await self._samples(request)
-        ranking = await self._batcher.rank(samples.features, samples.ids)
+        ranking = await self._batcher.rank(samples.data, samples.ids)
         return Response(written(scores(ranking)), media_type=JSON)
 
     async def explain(self, request: Request) -> Response:

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from poleward.records import Features, Ranking
+from poleward.detector.rows import alike, joined
+from poleward.records import Ranking
 
 WINDOW = 0.002
 """Seconds that a request waits for others that are on their way."""
@@ -26,14 +27,14 @@ MOST_SAMPLES = 4096
 """Scored together."""
 
 Result = TypeVar("Result")
-Rank = Callable[[Sequence[Features], Sequence[str]], Ranking]
+Rank = Callable[[Any, Sequence[str]], Ranking]
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """Prepared samples that wait for their ranking."""
+    """Raw samples that wait for their ranking."""
 
-    features: Features
+    data: Any
     ids: Sequence[str]
     answer: "Future[Ranking]"
 
@@ -49,7 +50,7 @@ class Call:
 class Batcher:
     """Lets one thread do all that needs the model.
 
-    rank : (runs of prepared samples, ids) -> ranking
+    rank : (raw samples, ids) -> ranking
     on_ranked : told (ranking, number of requests) after each time
     """
 
@@ -74,10 +75,10 @@ class Batcher:
         finally:
             self._n_coming -= 1
 
-    async def rank(self, features: Features, ids: Sequence[str]) -> Ranking:
-        """Rank prepared samples, perhaps together with those of others."""
+    async def rank(self, data: Any, ids: Sequence[str]) -> Ranking:
+        """Rank raw samples, perhaps together with those of others."""
         answer: Future[Ranking] = Future()
-        self._waiting.put(Scoring(features, ids, answer))
+        self._waiting.put(Scoring(data, ids, answer))
         return await asyncio.wrap_future(answer)
 
     async def call(self, function: Callable[[], Result]) -> Result:
@@ -102,8 +103,8 @@ class Batcher:
         return self._kept.pop() if self._kept else self._waiting.get()
 
     def _gathered(self, first: Scoring) -> list[Scoring]:
-        """The first and those that join it: what waits already, and for a moment what is on its way."""
-        together, n_samples = [first], len(first.features)
+        """The first and those like it: what waits already, and for a moment what is on its way."""
+        together, n_samples = [first], len(first.data)
         until = time.monotonic() + self._window
         while n_samples < MOST_SAMPLES:
             patience = max(until - time.monotonic(), 0) if self._n_coming else 0
@@ -111,11 +112,11 @@ class Batcher:
                 other = self._waiting.get(timeout=patience) if patience else self._waiting.get_nowait()
             except queue.Empty:
                 break
-            if not isinstance(other, Scoring):
+            if not isinstance(other, Scoring) or not alike(first.data, other.data):
                 self._kept.append(other)
                 break
             together.append(other)
-            n_samples += len(other.features)
+            n_samples += len(other.data)
         return together
 
     def _score(self, together: list[Scoring]) -> None:
@@ -135,9 +136,9 @@ class Batcher:
         if not together:
             return []
         ids = [name for one in together for name in one.ids]
-        ranking = self._rank([joined([one.features for one in together])], ids)
+        ranking = self._rank(joined([one.data for one in together]), ids)
         self._on_ranked(ranking, len(together))
-        ends = np.cumsum([0, *(len(one.features) for one in together)])
+        ends = np.cumsum([0, *(len(one.data) for one in together)])
         return [part(ranking, slice(start, end)) for start, end in pairwise(ends)]
 
 
@@ -154,21 +155,6 @@ def settle(answers: "Sequence[Future[Any]]", results: Callable[[], Sequence[Any]
     for answer, is_awaited, result in zip(answers, awaited, found, strict=True):
         if is_awaited:
             answer.set_result(result)
-
-
-def joined(parts: Sequence[Features]) -> Features:
-    """Prepared samples after each other, at least one part.
-
-    >>> len(joined([Features(np.zeros((2, 3))), Features(np.zeros((1, 3)), np.ones((1, 3), bool))]))
-    3
-    """
-    if len(parts) == 1:
-        return parts[0]
-    values = np.concatenate([one.values for one in parts])
-    if all(one.observed is None for one in parts):
-        return Features(values)
-    masks = (np.ones(one.values.shape, bool) if one.observed is None else one.observed for one in parts)
-    return Features(values, np.concatenate(list(masks)))
 
 
 def part(ranking: Ranking, rows: slice) -> Ranking:

@@ -21,10 +21,7 @@ from poleward.data.scaling import sizes
 from poleward.data.selection import Selection
 from poleward.data.source import Batch, Source, open_source
 from poleward.data.tables import row_ids
-from poleward.detector.rows import prepared_runs
 from poleward.errors import SchemaError, SizeError, SourceError
-from poleward.records import Features
-from poleward.serve.batching import joined
 
 if TYPE_CHECKING:
     from poleward.classifier.classifier import OpenSetClassifier
@@ -80,11 +77,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Samples:
-    """What a request is about: raw as the detector takes it, and prepared."""
+    """What a request is about, raw as the detector takes it."""
 
     ids: Sequence[str]
     data: Any
-    features: Features
 
 
 class Reader:
@@ -108,7 +104,7 @@ class Reader:
         batch, named = self._read(parts)
         data = self._estimator.raw(batch.data, named)
         self._require_room(len(data) * int(np.prod(self._model.preparation.shape)), "prepared")
-        return Samples(batch.ids, data, joined(list(prepared_runs(self._model.preparation, data))))
+        return Samples(batch.ids, data)
 
     def _read(self, parts: Sequence[Part]) -> tuple[Batch, bool]:
         """The samples, and whether the names of their columns mean something."""
