@@ -60,7 +60,7 @@ def speed_figures(request: Request, say: Say) -> Iterator[Figure]:
 def serving_figures(request: Request, say: Say) -> Iterator[Figure]:
     """A server under load, and under requests that are nearly right; an exported network beside its original."""
     if not request.only or "load" in request.only:
-        yield from serving.load_figures(*((50, 1) if request.quick else (1000, 3)))
+        yield from serving.load_figures(*((50, 1) if request.quick else (400, 3)))
     if not request.only or "malformed" in request.only:
         yield from serving.malformed_figures(200 if request.quick else 10_000, seed=request.numbers[0])
     if not request.only or "export" in request.only:

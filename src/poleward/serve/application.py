@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from threadpoolctl import threadpool_limits
 
 import poleward
 from poleward.detector.explanation import explain
@@ -123,11 +124,15 @@ class Desk:
 
     @asynccontextmanager
     async def opened(self, app: FastAPI) -> AsyncIterator[None]:
-        """While the server runs; what waits at its end is still answered."""
+        """While the server runs; what waits at its end is still answered.
+
+        Rows of a request are too few to share between threads, which on a busy machine wait for each other.
+        """
         self._batcher = Batcher(self._model.rank, self._metrics.ranked)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         try:
-            yield
+            with threadpool_limits(1 if self._model.kind == "table" else None, "blas"):
+                yield
         finally:
             self._batcher.close()
             self._pool.shutdown()
