@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poleward.correction.conditional import CHUNK, FEWEST_ROWS, Conditional, Layout, Shown, steps
+from poleward.correction.conditional import CHUNK, FEWEST_ROWS, MISLED, Conditional, Layout, Order, Shown, steps
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,9 @@ def test_a_value_is_as_likely_as_the_network_says_that_believes_in_it_less(learn
     both, *each = (replace(sure, networks=networks) for networks in (sure.networks, *((one,) for one in sure.networks)))
     together, f, g = (one.probabilities(shown)[1][0] for one in (both, *each))
     assert not np.allclose(f, g)
-    assert np.allclose(together, np.minimum(f, g) / np.minimum(f, g).sum())
+    m = learned.frequency[learned.layout.ranges[1]]
+    f, g = ((each - MISLED * m) / (1 - MISLED) for each in (f, g))
+    assert np.allclose(together, (1 - MISLED) * np.minimum(f, g) / np.minimum(f, g).sum() + MISLED * m)
 
 
 def test_a_column_that_follows_from_nothing_keeps_its_frequencies(learned):
@@ -80,9 +82,34 @@ def test_what_the_others_say_of_an_ordered_column_moves_all_its_levels_at_once()
     layout, ranks = Layout.of([1, 6]), np.array([np.nan, *np.linspace(-1.5, 1.5, 6)])
     fits = {
         name: Conditional.fit(layout, Shown(slot[few], value[few]), slot[few], 0, order)
-        for name, order in {"ordered": ranks, "unordered": None}.items()
+        for name, order in {"ordered": Order(ranks, np.isnan(ranks)), "unordered": None}.items()
     }
     far = np.flatnonzero(x > 1.4)[:20]
     hidden = Shown(np.stack([slot[far, 0], np.full(20, -1)], 1), value[far])
     p = {name: fit.probabilities(hidden)[1][np.arange(20), level[far]].mean() for name, fit in fits.items()}
     assert p["ordered"] > 1.5 * p["unordered"]
+
+
+def test_what_follows_from_a_number_is_smooth_where_slots_have_weights_of_their_own():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    y = x + 0.2 * rng.normal(size=400)
+    edges = np.quantile(y, np.linspace(0, 1, 21)[1:-1])
+    slot = np.stack([np.zeros(400, np.int64), np.searchsorted(edges, y)], 1)
+    middle = np.array([np.median(y[slot[:, 1] == at]) for at in range(20)])
+    order = Order(np.array([np.nan, *middle]), np.ones(21, bool))
+    layout, value = Layout.of([1, 20]), np.stack([x, np.zeros(400)], 1)
+    new = rng.normal(size=200)
+    target = np.searchsorted(edges, new + 0.2 * rng.normal(size=200))
+    hidden = Shown(np.stack([np.zeros(200, np.int64), np.full(200, -1)], 1), np.stack([new, np.zeros(200)], 1))
+    cost = {
+        name: -np.log(Conditional.fit(layout, Shown(slot, value), slot, 0, each).probabilities(hidden)[1])
+        for name, each in {"smooth": order, "apart": None}.items()
+    }
+    assert cost["smooth"][np.arange(200), target].mean() < cost["apart"][np.arange(200), target].mean() - 0.05
+
+
+def test_no_value_is_less_likely_than_a_row_that_misleads_allows(learned):
+    shown = Shown(np.array([[2, 0, 1]]), np.zeros((1, 3)))
+    m = learned.frequency[learned.layout.ranges[1]]
+    assert (learned.probabilities(shown)[1][0] >= MISLED * m).all()

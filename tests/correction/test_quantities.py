@@ -95,3 +95,29 @@ def test_what_is_said_of_rare_numbers_is_averaged_with_their_neighbours_and_of_f
     assert weights[1] == [1, 0, 0, 0, 0] and weights[40] == [0, 0, 0, 1, 0]
     assert weights[2] == [0.25, 0.5, 0.25, 0, 0]
     assert np.allclose(column.beside.sum(0), 1)
+
+
+def test_between_two_typical_values_a_row_says_what_lies_between():
+    column = fitted(np.random.default_rng(0).normal(size=2000))
+    order = np.argsort(column.typical, kind="stable")
+    low, high = order[10], order[11]
+    middle = column.form.scale.restore(column.typical[[low, high]].mean(keepdims=True))
+    read = column.read(pa.chunked_array([pa.array(middle)]))
+    assert read.sides[:, 0].tolist() == [low, high] and abs(read.nearness[0] - 0.5) < 1e-9
+    p = column.share.copy()
+    p[low], p[high] = 4 * p[low], p[high] / 4
+    changed, unchanged = (read.judge(each[None] / each.sum(), np.array([0])).wrong[0] for each in (p, column.share))
+    assert abs(changed - unchanged) < 0.01
+
+
+def test_a_frequent_number_is_believed_to_follow_from_the_row_by_itself():
+    column = fitted(np.repeat([10.0, 20.0, 31.0], [40, 40, 40]))
+    sides, nearness = column.sides_of(column.form.scale.prepare(np.array([20.0, 24.0])))
+    assert (sides[0] == sides[1]).all() and not nearness.any() and sides[0, 0] == 1
+
+
+def test_a_value_among_few_is_put_in_only_if_it_is_surely_the_one():
+    column = fitted(np.repeat([1.0, 2.0, 3.0], [100, 100, 100]))
+    p = np.array([[1e-6, 0.5, 0.5, *np.full(column.n_slots - 3, 1e-9)]])
+    verdict = column.read(pa.chunked_array([pa.array([1.0])])).judge(p / p.sum(), np.array([0]))
+    assert verdict.wrong[0] > 0.9 and abs(verdict.support[0] - verdict.wrong[0] / 2) < 0.01

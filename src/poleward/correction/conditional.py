@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -60,6 +60,9 @@ MOST_TRIED = 1000
 TRUSTS = np.linspace(0.0, 1.0, 11)
 UNTRIED = 0.5
 """How far the other cells may be believed, and how far they are when that could not be tried."""
+
+MISLED = 0.002
+"""Probability that the other cells say nothing of a cell, since one of them is wrong itself."""
 
 LARGEST_LOGIT = 30.0
 LARGEST_GRADIENT_NORM = 1.0
@@ -124,38 +127,55 @@ class Shown:
         return Shown(np.where(hidden, -1, self.slot), np.where(hidden, 0.0, self.value))
 
 
+@dataclass(frozen=True)
+class Order:
+    """Which slots have a place among those of their column, and which have weights of their own.
+
+    ranks : the place, NaN in a column without an order
+    alone : whether a slot has weights of its own
+
+    >>> Order.none(2).alone.tolist()
+    [True, True]
+    """
+
+    ranks: Float64[np.ndarray, " slots"]
+    alone: Bool[np.ndarray, " slots"]
+
+    @classmethod
+    def none(cls, n_slots: int) -> "Order":
+        """No slot has a place."""
+        return cls(np.full(n_slots, np.nan), np.ones(n_slots, bool))
+
+
 class MaskedAutoencoder(nn.Module):
     r"""Shown cells -> code -> logits of every slot, by one hidden layer.
 
     The embedding has one row for each slot and, behind these, one for each column where its cell is not shown. With h
-    the code and t_s the rank of slot s, the logits are w_s . h + a_s, and in a column with an order
+    the code and t_s the rank of slot s, the logits are
 
-    ln (p_s / p_0) = a_s - a_0 + (t_s - t_0) u . h + (t_s^2 - t_0^2) v . h
+    w_s . h + a_s + t_s u . h + t_s^2 v . h
 
-    so that what the others say moves all the levels at once (adjacent categories, Agresti 2010, with a spread). Without
-    an order each slot has weights of its own.
-
-    ranks : (slots,) t, NaN in a column without an order
+    Categories without an order have but w_s and a_s; those with one have no w_s, so that what the others say moves all
+    the levels at once (adjacent categories, Agresti 2010, with a spread). Numbers have both: a column's own law tilted
+    by exp(t u.h + t^2 v.h) is a Gaussian one where the column is, and w_s tells what else a row says of a number.
     """
 
     starts: Tensor
     column: Tensor
     log_frequency: Tensor
-    unordered: Tensor
+    alone: Tensor
     powers: Tensor
 
-    def __init__(
-        self, layout: Layout, frequency: Float64[np.ndarray, " slots"], ranks: Float64[np.ndarray, " slots"]
-    ) -> None:
+    def __init__(self, layout: Layout, frequency: Float64[np.ndarray, " slots"], order: Order) -> None:
         super().__init__()
         d, total = layout.n_columns, layout.n_slots
         self.embedding = nn.Embedding(total + d, WIDTH)
         self.of_value = nn.Linear(d, WIDTH)
         self.decoder = nn.Linear(WIDTH, total)
-        powers = rank_powers(layout, ranks)
+        powers = rank_powers(layout, order.ranks)
         self.together = nn.Linear(WIDTH, powers.shape[1], bias=False) if powers.shape[1] else None
         self.register_buffer("powers", torch.from_numpy(powers).float(), persistent=False)
-        self.register_buffer("unordered", torch.from_numpy(np.isnan(ranks)[:, None]), persistent=False)
+        self.register_buffer("alone", torch.from_numpy(order.alone[:, None]), persistent=False)
         nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(d))
         log_frequency = torch.from_numpy(np.log(frequency)).float()
         with torch.no_grad():
@@ -179,7 +199,7 @@ class MaskedAutoencoder(nn.Module):
         """(slots, units) weights of the logits."""
         if self.together is None:
             return self.decoder.weight
-        return self.decoder.weight * self.unordered + self.powers @ self.together.weight
+        return self.decoder.weight * self.alone + self.powers @ self.together.weight
 
     def weights(self) -> Weights:
         """What was learned, an order already taken into the decoder."""
@@ -209,7 +229,7 @@ def trained(
     shown: Shown,
     target: NDArray[np.int64],
     frequency: Float64[np.ndarray, " slots"],
-    ranks: Float64[np.ndarray, " slots"],
+    order: Order,
     seed: int,
 ) -> Weights:
     """The weights of a network after its training, by Adam with a learning rate that rises and falls once."""
@@ -217,7 +237,7 @@ def trained(
     n_steps = steps(len(target), layout.n_slots)
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = MaskedAutoencoder(layout, frequency, ranks)
+        model = MaskedAutoencoder(layout, frequency, order)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=n_steps + 1)
         for rows in batches(len(target), n_steps, rng):
@@ -298,10 +318,10 @@ class Conditional:
     Two networks, f and g, learn from one half of the rows each. A wrong value that one of them knows by heart is news
     to the other, so a value counts as likely only if both say so. With m the frequencies of a column's slots,
 
-    p(s | others) ~ min(f(s | others), g(s | others))^t m(s)^(1 - t)
+    q(s | others) ~ min(f(s | others), g(s | others))^t m(s)^(1 - t),    p = (1 - delta) q + delta m
 
     where the trust t of a column is the one that explains the other half's rows best: a column that the others say
-    little about is left to its frequencies. Without networks p = m.
+    little about is left to its frequencies. delta is `MISLED`. Without networks p = m.
 
     layout : of the slots
     frequency : m
@@ -325,21 +345,16 @@ class Conditional:
 
     @classmethod
     def fit(
-        cls,
-        layout: Layout,
-        shown: Shown,
-        target: NDArray[np.int64],
-        seed: int,
-        ranks: Float64[np.ndarray, " slots"] | None = None,
+        cls, layout: Layout, shown: Shown, target: NDArray[np.int64], seed: int, order: Order | None = None
     ) -> "Conditional":
         """Train on rows: ``shown`` to look at, ``target`` (n, d) the slots to foretell, -1 for none.
 
-        ranks : of the slots, NaN in a column without an order; None if none has one
+        order : of the slots; None if none has a place
         """
-        ranks = np.full(layout.n_slots, np.nan) if ranks is None else ranks
-        order, frequency = np.random.default_rng(seed).permutation(len(target)), frequencies(layout, target)
-        halves = [order[::2], order[1::2]] if len(target) >= FEWEST_ROWS else [order]
-        networks = tuple(trained(layout, shown[rows], target[rows], frequency, ranks, seed) for rows in halves)
+        order = order or Order.none(layout.n_slots)
+        drawn, frequency = np.random.default_rng(seed).permutation(len(target)), frequencies(layout, target)
+        halves = [drawn[::2], drawn[1::2]] if len(target) >= FEWEST_ROWS else [drawn]
+        networks = tuple(trained(layout, shown[rows], target[rows], frequency, order, seed) for rows in halves)
         whole = cls(layout, frequency, networks, np.full(layout.n_columns, UNTRIED))
         if len(halves) == 1:
             return whole
@@ -359,7 +374,8 @@ class Conditional:
         if not self.networks:
             return [softmax(np.repeat(log[None], n, axis=0)) for log in log_m]
         logs = self._log_supported(shown[np.minimum(np.arange(CHUNK), n - 1)])
-        return [softmax(t * log[:n] + (1 - t) * m) for t, log, m in zip(self.trust, logs, log_m, strict=True)]
+        believed = [softmax(t * log[:n] + (1 - t) * m) for t, log, m in zip(self.trust, logs, log_m, strict=True)]
+        return [(1 - MISLED) * p + MISLED * np.exp(m) for p, m in zip(believed, log_m, strict=True)]
 
     def _log_supported(self, shown: Shown) -> list[NDArray[np.float64]]:
         """ln of the smallest probability that a network gives, for every column."""

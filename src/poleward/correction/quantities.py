@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from poleward.correction.density import Density, Numbers
 from poleward.correction.faults import FEWEST_CELLS, Faults
@@ -136,14 +136,23 @@ class Quantities:
 
     @property
     def ranks(self) -> Float64[np.ndarray, " slots"]:
-        """None: how near two numbers are is told by the numbers themselves."""
-        return np.full(self.n_slots, np.nan)
+        """The typical value of each slot in the column's scale, within `FARTHEST_VALUE`."""
+        return np.clip(self.typical, -FARTHEST_VALUE, FARTHEST_VALUE)
+
+    @property
+    def alone(self) -> Bool[np.ndarray, " slots"]:
+        """A row may speak for one number by itself, as for a code."""
+        return np.ones(self.n_slots, bool)
+
+    @property
+    def of_few_values(self) -> bool:
+        """Whether a new number is right or wrong, as in a column of a few values; in any other it is near or far."""
+        return bool(len(self.atoms) <= FEW_VALUES and self.share[: len(self.atoms)].sum() > NEARLY_ALL)
 
     @property
     def caution(self) -> float:
-        """Smallest support for a change: a number of few values is right or wrong, any other near or far."""
-        few = len(self.atoms) <= FEW_VALUES and self.share[: len(self.atoms)].sum() > NEARLY_ALL
-        return TO_BE_RIGHT if few else TO_BE_NEARER
+        """Smallest support for a change."""
+        return TO_BE_RIGHT if self.of_few_values else TO_BE_NEARER
 
     def read(self, column: Any) -> "ReadQuantities":
         """Find the slot of each cell; what is no number is compared with the frequent numbers as text."""
@@ -156,11 +165,29 @@ class Quantities:
         codes = strange.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         near = nearest([*texts, ""], self.spelt[: len(self.atoms)])
         slot = np.where(fine, self.slot_of(v), -1)
-        return ReadQuantities(self, slot, v, codes, near, Suspicion.of(self, np.where(fine, x, self.density.values[0])))
+        alone = Suspicion.of(self, np.where(fine, x, self.density.values[0]))
+        return ReadQuantities(self, slot, v, *self.sides_of(v), codes, near, alone)
 
     def slot_of(self, v: Numbers) -> Int64[np.ndarray, " n"]:
         """The slot of each number in the column's scale."""
         return slots_of(v, self.atoms, self.edges)
+
+    def sides_of(self, v: Numbers) -> tuple[Int64[np.ndarray, "2 n"], Numbers]:
+        """The slots whose typical values lie on either side of each number, and its nearness to the second, in [0, 1].
+
+        Both are its own slot where it is a frequent number, or where one of them is, and more than `NEAR_STEPS` away.
+        """
+        order, own = np.argsort(self.typical, kind="stable"), self.slot_of(v)
+        x = self.typical[order]
+        above = np.searchsorted(x, v)
+        low, high = np.maximum(above - 1, 0), np.minimum(above, len(x) - 1)
+        sides, width = order[np.stack([low, high])], x[high] - x[low]
+        with np.errstate(invalid="ignore"):
+            away = np.abs(self.form.scale.restore(self.typical[sides]) - self.form.scale.restore(v))
+        far = ((sides < len(self.atoms)) & (away > NEAR_STEPS * self.density.step)).any(0)
+        by_itself = far | (own < len(self.atoms)) | (width == 0)
+        nearness = (v - x[low]) / np.where(width > 0, width, 1.0)
+        return np.where(by_itself, own, sides), np.where(by_itself, 0.0, np.clip(nearness, 0.0, 1.0))
 
     def write(self, choice: Int64[np.ndarray, " m"], number: Numbers, type: pa.DataType) -> Any:  # noqa: A002
         """Numbers, and where they are NaN the typical values of slots, in the type of the source."""
@@ -253,15 +280,17 @@ class ReadQuantities:
     r"""Cells of a column of numbers.
 
     With r_s the probability of slot s given the other cells of the row, over its share m_s, averaged with those of the
-    slots beside it where few cells tell it, a number x in slot s has
+    slots beside it where few cells tell it, and r(x) its geometric mean between the typical values on either side of x,
+    a number x has
 
     wrong: W = eps/2 P(x) + astray + doubted + \sum_k pi_k P(x/k) r_{s(x/k)}
-    right: max(0, P(x) r_s - W')
+    right: max(0, P(x) r(x) - W')
 
     where W' is W without the first term and with r = 1, since P counts wrong numbers as well.
 
     slot : (n,) of each cell, -1 for a missing one and for what is no number
     number : (n,) in the column's own scale
+    sides, nearness : (2, n) the slots on either side of it, (n,) and how near it is to the second
     codes : (n,) row of ``near`` for what is no number, -1 for all others
     near : the frequent numbers that such a text reads like
     alone : what is to be said of each cell by itself
@@ -270,6 +299,8 @@ class ReadQuantities:
     column: Quantities
     slot: Int64[np.ndarray, " n"]
     number: Float64[np.ndarray, " n"]
+    sides: Int64[np.ndarray, "2 n"]
+    nearness: Float64[np.ndarray, " n"]
     codes: Int64[np.ndarray, " n"]
     near: Nearest
     alone: Suspicion
@@ -301,7 +332,7 @@ class ReadQuantities:
         lift = p / self.column.share @ self.column.beside
         scaled = alone.scaled * lift[at[:, None], alone.slot]
         by_itself = alone.astray + alone.doubted
-        right = np.maximum(alone.mass * lift[at, slot] - by_itself - alone.scaled.sum(1), NEVER * alone.mass)
+        right = np.maximum(alone.mass * self._lifted(lift, rows) - by_itself - alone.scaled.sum(1), NEVER * alone.mass)
         weight = DIRTY / 2 * alone.mass + by_itself + scaled.sum(1)
         wrong = np.where(slot >= 0, weight / (right + weight), 1.0)
         wrong = np.where((slot < 0) & (self.codes[rows] < 0), self.column.missing, wrong)
@@ -312,7 +343,15 @@ class ReadQuantities:
             to_blame = (slot >= 0) & (scaled[at, best] > weight / 2)
             number = np.where(to_blame, alone.meant[at, best], np.nan)
             choice = np.where(to_blame, alone.slot[at, best], choice)
-        return Verdict(wrong, choice, np.where(choice != slot, wrong, 0.0), number)
+        by_row = self.column.of_few_values & (self.codes[rows] < 0) & np.isnan(number)
+        support = wrong * np.where(by_row, p[at, choice], 1.0)
+        return Verdict(wrong, choice, np.where(choice != slot, support, 0.0), number)
+
+    def _lifted(self, lift: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
+        """r(x)."""
+        low, high = lift[np.arange(len(rows)), self.sides[:, rows]]
+        nearness = self.nearness[rows]
+        return np.asarray(low ** (1 - nearness) * high**nearness)
 
     def _meant(self, p: Float64[np.ndarray, "m k"], codes: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
         """The frequent number that a text reads like; else the value in over half of the cases, or the middle one."""

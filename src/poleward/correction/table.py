@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 
 from poleward.artifact.naming import under
-from poleward.correction.conditional import CHUNK, Conditional, Layout, Shown
+from poleward.correction.conditional import CHUNK, Conditional, Layout, Order, Shown
 from poleward.correction.constraints import Constraints
 from poleward.correction.knowledge import Given
 from poleward.correction.quantities import FORMS, MOST_INTERVALS, Quantities, ReadQuantities, understood
@@ -134,8 +134,8 @@ class TableCorrector:
         own = stacked([cells.slot for cells in read], table.num_rows)
         if not network or not 2 <= len(columns) <= MOST_COLUMNS:
             return cls(columns, table.schema, swaps, Conditional.of_frequencies(layout, own))
-        ranks = np.concatenate([column.ranks for column in columns])
-        return cls(columns, table.schema, swaps, Conditional.fit(layout, shown(read, table.num_rows), own, seed, ranks))
+        order = Order(*(np.concatenate([getattr(column, name) for column in columns]) for name in ("ranks", "alone")))
+        return cls(columns, table.schema, swaps, Conditional.fit(layout, shown(read, table.num_rows), own, seed, order))
 
     def correct(
         self, table: pa.Table, constraints: Constraints | None = None, threshold: float | None = None

@@ -22,8 +22,8 @@ class Verdict:
 
     wrong : probability that the cell is wrong, in [0, 1]
     choice : slot of the value that would stand there instead
-    support : probability that the cell is wrong and that just this value is meant, in [0, wrong]; for a number, that
-        the cell is wrong, if the value lies in another slot, else 0
+    support : probability that the cell is wrong and that just this value is meant, in [0, wrong]; for a number among
+        many values, that the cell is wrong, if the value lies in another slot, else 0
     number : the value itself, where it is not the typical one of its slot, else NaN
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from poleward.correction.spelling import LETTERS, Nearest, Trigrams, nearest
 from poleward.correction.verdict import DIRTY, TO_BE_RIGHT, Verdict, wrong_if_missing
@@ -80,6 +80,11 @@ class Words:
         place, share = np.arange(float(len(self.known))), self.counts / self.counts.sum()
         distance = place - share @ place
         return distance / np.sqrt(max(share @ distance**2, DIRTY)) if self.ordered else np.full(len(place), np.nan)
+
+    @property
+    def alone(self) -> Bool[np.ndarray, " k"]:
+        """What the row says of a value it says of that value by itself, unless they have an order."""
+        return np.full(len(self.known), not self.ordered)
 
     @property
     def n_slots(self) -> int:
