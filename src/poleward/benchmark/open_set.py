@@ -70,7 +70,7 @@ class Budget:
 
 
 USUAL = ""
-BUDGETS = {USUAL: Budget(32, 6), "-hour": Budget(48, 24, 256), "-gpu": Budget(96, 32, 512)}
+BUDGETS = {USUAL: Budget(32, 6), "-hour": Budget(48, 32, 256), "-gpu": Budget(96, 32, 512)}
 """By what is added to an objective's name: minutes of a CPU core, an hour of one, and what a GPU does in minutes."""
 
 INPUT_SCORE = "odin"

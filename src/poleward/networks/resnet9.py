@@ -1,8 +1,8 @@
 """A residual network of nine weighted layers for small images, quick on a CPU: what labelled models see with.
 
 Eight convolutions and the head's linear layer: narrow where the image is large, four times as wide from the second
-halving on, with a residual pair after each later halving, and one global maximum per channel. Pooling comes before
-normalisation, on a quarter of the pixels. The maximum makes the network indifferent to the image's size.
+halving on, with a residual pair after each later halving, and one mean per channel at the end. Pooling comes before
+normalisation, on a quarter of the pixels. The mean makes the network indifferent to the image's size.
 """
 
 from torch import Tensor, nn
@@ -63,4 +63,4 @@ class ResNet9(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of images."""
-        return self.late(self.narrow(self.middle(self.widen(self.early(self.stem(x)))))).amax(dim=(2, 3))
+        return self.late(self.narrow(self.middle(self.widen(self.early(self.stem(x)))))).mean(dim=(2, 3))
