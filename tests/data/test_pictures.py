@@ -1,7 +1,10 @@
 import gzip
 import io
+import signal
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -49,6 +52,20 @@ def colour_png_of_16_bits() -> bytes:
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(7))) + chunk(b"IEND", b"")
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +137,15 @@ def test_a_tiff_that_does_not_name_its_bands_axis_has_it_where_it_is_shorter(sha
 def test_a_tiff_stack_of_two_extra_axes_is_refused():
     with pytest.raises(SourceError, match="one axis beside height and width"):
         read_picture(as_tiff(np.zeros((2, 5, 8, 8), np.uint8), metadata={"axes": "TZYX"}), "a.tif", PLAIN)
+
+
+def test_a_tiff_with_a_broken_page_that_leads_back_to_the_first_is_read_once():
+    content, first, second = bytearray(as_tiff(RAMP, metadata=None)), 8, 12
+    for page, following in ((first, second), (second, first)):
+        (n_tags,) = struct.unpack_from("<H", content, page)
+        struct.pack_into("<I", content, page + 2 + 12 * n_tags, following)
+    with at_most(seconds=10):
+        assert np.array_equal(read_picture(bytes(content), "a.tif", PLAIN)[..., 0], RAMP)
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from PIL import Image, UnidentifiedImageError
 
 from poleward.data.reading import BYTES_PER_VALUE, Reading
 from poleward.errors import SizeError, SourceError
+
+if TYPE_CHECKING:
+    import tifffile
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".fits", ".fit", ".fits.gz", ".npy", ".npz")
 BYTES_AT_ONCE = 1 << 20
@@ -142,9 +145,15 @@ def _tiff(content: bytes, reading: Reading) -> NDArray[Any]:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        series = file.series[0]
+        series = tiff_series(file)[0]
         reading.allow(series.shape)
         return from_axes(series.asarray(), series.axes)
+
+
+def tiff_series(file: "tifffile.TiffFile") -> "list[tifffile.TiffPageSeries]":
+    """Return the images of a TIFF, whose pages are counted first: that ends where they lead back to an earlier one."""
+    len(file.pages)
+    return file.series
 
 
 def from_axes(image: NDArray[Any], axes: str) -> NDArray[Any]:

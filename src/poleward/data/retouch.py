@@ -16,7 +16,7 @@ from PIL import Image
 from poleward.data import arrays
 from poleward.data.arrays import ArrayPictures, open_arrays
 from poleward.data.copies import ArrayFile, check_ending
-from poleward.data.pictures import from_axes, from_cube, picture_suffix, quiet, read_picture
+from poleward.data.pictures import from_axes, from_cube, picture_suffix, quiet, read_picture, tiff_series
 from poleward.data.placement import placed, require_another, writing
 from poleward.data.reading import Reading
 from poleward.errors import OutputError, SourceError
@@ -177,7 +177,7 @@ def _tiff(content: bytes, image: NDArray[Any]) -> tuple[bytes, str]:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        series, page = file.series[0], file.pages.first
+        series, page = tiff_series(file)[0], file.pages.first
         pixels = np.array(series.asarray(), order="C")
         from_axes(pixels, series.axes).reshape(image.shape)[...] = image
         if series.dataoffset is not None:
