@@ -97,17 +97,17 @@ def test_what_is_said_of_rare_numbers_is_averaged_with_their_neighbours_and_of_f
     assert np.allclose(column.beside.sum(0), 1)
 
 
-def test_between_two_typical_values_a_row_says_what_lies_between():
+def test_of_two_numbers_between_typical_values_the_row_speaks_for_the_one_nearer_to_what_it_foretells():
     column = fitted(np.random.default_rng(0).normal(size=2000))
-    order = np.argsort(column.typical, kind="stable")
-    low, high = order[10], order[11]
-    nearer = column.form.scale.restore(column.typical[[low, high]] @ np.array([[0.75], [0.25]]))
-    read = column.read(pa.chunked_array([pa.array(nearer)]))
-    assert read.sides[:, 0].tolist() == [low, high] and abs(read.nearness[0] - 0.25) < 1e-9
+    low, high = np.argsort(column.typical, kind="stable")[10:12]
+    shares = np.array([[0.75, 0.25], [0.25, 0.75]])
+    numbers = column.form.scale.restore(shares @ column.typical[[low, high]])
+    read = column.read(pa.chunked_array([pa.array(numbers)]))
+    assert read.sides.tolist() == [[low, low], [high, high]] and np.allclose(read.nearness, shares[:, 1])
     p = column.share.copy()
-    p[low], p[high] = 2 * p[low], p[high] / 8
-    changed, unchanged = (read.judge(each[None] / each.sum(), np.array([0])).wrong[0] for each in (p, column.share))
-    assert abs(changed - unchanged) < 0.005
+    p[low], p[high] = 8 * p[low], p[high] / 8
+    near, far = read.judge(np.stack([p, p]) / p.sum(), np.arange(2)).wrong
+    assert near < 0.9 * far
 
 
 def test_a_frequent_number_is_believed_to_follow_from_the_row_by_itself():
