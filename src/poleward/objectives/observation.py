@@ -39,14 +39,15 @@ class Observation(nn.Module):
 
     def __init__(self, blocks: Sequence[Block], shape: Sequence[int], variances: Sequence[float]) -> None:
         super().__init__()
-        self.levels = [slice(block.start, block.start + block.width) for block in blocks if block.kind == "categorical"]
+        self.widths = [block.width for block in blocks]
+        self.categorical = frozenset(at for at, block in enumerate(blocks) if block.kind == "categorical")
         numeric = [block.start for block in blocks if block.kind == "numeric"]
         self.register_buffer("numeric", torch.tensor(numeric, dtype=torch.int64), persistent=False)
         start = torch.tensor([float(v) if v > 0 else 1.0 for v in variances]).reshape(-1, *[1] * (len(shape) - 1))
         self.register_buffer("noise_variance", start.clone())
         self.register_buffer("noise_floor", NOISE_FLOOR * start)
         self.all_numeric = len(numeric) == shape[0]
-        self.n_cells = len(numeric) * math.prod(shape[1:]) + len(self.levels)
+        self.n_cells = len(numeric) * math.prod(shape[1:]) + len(self.categorical)
 
     def negative_log_likelihood(
         self,
@@ -61,18 +62,22 @@ class Observation(nn.Module):
             self._follow_noise(error.detach(), seen)
         nats = 0.5 * (error / self.noise_variance + torch.log(2 * math.pi * self.noise_variance)) * seen
         total = nats.flatten(1).sum(1)
-        for levels in self.levels:
-            total = total - (values[:, levels] * torch.log_softmax(prediction[:, levels], dim=1)).sum(1)
+        for levels, logits in zip(self._levels(values), self._levels(prediction), strict=True):
+            total = total - (levels * torch.log_softmax(logits, dim=1)).sum(1)
         return total
 
     def reconstruction(self, prediction: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         """The expected sample: the predicted number, the probability of each level."""
-        if not self.levels:
+        if not self.categorical:
             return prediction
-        expected = prediction.clone()
-        for levels in self.levels:
-            expected[:, levels] = torch.softmax(prediction[:, levels], dim=1)
-        return expected
+        parts = enumerate(prediction.split(self.widths, dim=1))
+        return torch.cat([torch.softmax(part, dim=1) if at in self.categorical else part for at, part in parts], dim=1)
+
+    def _levels(self, cells: Tensor) -> list[Tensor]:
+        """The cells of each categorical block; cut in one go, for each cut by itself has a gradient of all cells."""
+        if not self.categorical:
+            return []
+        return [part for at, part in enumerate(cells.split(self.widths, dim=1)) if at in self.categorical]
 
     def _numbers(self, cells: Tensor) -> Tensor:
         return cells if self.all_numeric else cells[:, self.numeric]
