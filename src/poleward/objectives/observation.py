@@ -36,18 +36,23 @@ class Observation(nn.Module):
     noise_variance: Tensor
     noise_floor: Tensor
     numeric: Tensor
+    levels: Tensor
+    column: Tensor
 
     def __init__(self, blocks: Sequence[Block], shape: Sequence[int], variances: Sequence[float]) -> None:
         super().__init__()
-        self.widths = [block.width for block in blocks]
-        self.categorical = frozenset(at for at, block in enumerate(blocks) if block.kind == "categorical")
+        categorical = [range(block.start, block.start + block.width) for block in blocks if block.kind == "categorical"]
+        levels = [(level, column) for column, cells in enumerate(categorical) for level in cells]
+        self.n_categorical = len(categorical)
+        for name, numbers in zip(("levels", "column"), zip(*levels, strict=True) if levels else ((), ()), strict=True):
+            self.register_buffer(name, torch.tensor(numbers, dtype=torch.int64), persistent=False)
         numeric = [block.start for block in blocks if block.kind == "numeric"]
         self.register_buffer("numeric", torch.tensor(numeric, dtype=torch.int64), persistent=False)
         start = torch.tensor([float(v) if v > 0 else 1.0 for v in variances]).reshape(-1, *[1] * (len(shape) - 1))
         self.register_buffer("noise_variance", start.clone())
         self.register_buffer("noise_floor", NOISE_FLOOR * start)
         self.all_numeric = len(numeric) == shape[0]
-        self.n_cells = len(numeric) * math.prod(shape[1:]) + len(self.categorical)
+        self.n_cells = len(numeric) * math.prod(shape[1:]) + self.n_categorical
 
     def negative_log_likelihood(
         self,
@@ -62,22 +67,23 @@ class Observation(nn.Module):
             self._follow_noise(error.detach(), seen)
         nats = 0.5 * (error / self.noise_variance + torch.log(2 * math.pi * self.noise_variance)) * seen
         total = nats.flatten(1).sum(1)
-        for levels, logits in zip(self._levels(values), self._levels(prediction), strict=True):
-            total = total - (levels * torch.log_softmax(logits, dim=1)).sum(1)
+        if self.n_categorical:
+            total = total - (values[:, self.levels] * self._log_probabilities(prediction)).sum(1)
         return total
 
     def reconstruction(self, prediction: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         """The expected sample: the predicted number, the probability of each level."""
-        if not self.categorical:
+        if not self.n_categorical:
             return prediction
-        parts = enumerate(prediction.split(self.widths, dim=1))
-        return torch.cat([torch.softmax(part, dim=1) if at in self.categorical else part for at, part in parts], dim=1)
+        return prediction.index_copy(1, self.levels, self._log_probabilities(prediction).exp())
 
-    def _levels(self, cells: Tensor) -> list[Tensor]:
-        """The cells of each categorical block; cut in one go, for each cut by itself has a gradient of all cells."""
-        if not self.categorical:
-            return []
-        return [part for at, part in enumerate(cells.split(self.widths, dim=1)) if at in self.categorical]
+    def _log_probabilities(self, prediction: Tensor) -> Tensor:
+        """(batch, levels of all columns): log softmax over the levels of each, all columns at once."""
+        logits, shape = prediction[:, self.levels], (len(prediction), self.n_categorical)
+        column = self.column.expand(len(prediction), -1)
+        most = logits.detach().new_zeros(shape).scatter_reduce(1, column, logits.detach(), "amax", include_self=False)
+        shifted = logits - most[:, self.column]
+        return shifted - shifted.new_zeros(shape).index_add(1, self.column, shifted.exp()).log()[:, self.column]
 
     def _numbers(self, cells: Tensor) -> Tensor:
         return cells if self.all_numeric else cells[:, self.numeric]
