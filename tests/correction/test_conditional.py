@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poleward.correction.conditional import CHUNK, FEWEST_ROWS, MISLED, Conditional, Layout, Order, Shown, steps
+from poleward.correction.conditional import CHUNK, FEWEST_ROWS, Conditional, Layout, Order, Shown, steps
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,7 @@ def test_a_value_is_as_likely_as_the_network_says_that_believes_in_it_less(learn
     both, *each = (replace(sure, networks=networks) for networks in (sure.networks, *((one,) for one in sure.networks)))
     together, f, g = (one.probabilities(shown)[1][0] for one in (both, *each))
     assert not np.allclose(f, g)
-    m = learned.frequency[learned.layout.ranges[1]]
-    f, g = ((each - MISLED * m) / (1 - MISLED) for each in (f, g))
-    assert np.allclose(together, (1 - MISLED) * np.minimum(f, g) / np.minimum(f, g).sum() + MISLED * m)
+    assert np.allclose(together, np.minimum(f, g) / np.minimum(f, g).sum())
 
 
 def test_a_column_that_follows_from_nothing_keeps_its_frequencies(learned):
@@ -107,9 +105,3 @@ def test_what_follows_from_a_number_is_smooth_where_slots_have_weights_of_their_
         for name, each in {"smooth": order, "apart": None}.items()
     }
     assert cost["smooth"][np.arange(200), target].mean() < cost["apart"][np.arange(200), target].mean() - 0.05
-
-
-def test_no_value_is_less_likely_than_a_row_that_misleads_allows(learned):
-    shown = Shown(np.array([[2, 0, 1]]), np.zeros((1, 3)))
-    m = learned.frequency[learned.layout.ranges[1]]
-    assert (learned.probabilities(shown)[1][0] >= MISLED * m).all()

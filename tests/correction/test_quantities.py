@@ -36,6 +36,12 @@ def test_a_number_that_the_row_contradicts_is_wrong(ages):
     assert verdict.wrong[0] > 0.9 and verdict.choice[0] == 3
 
 
+def test_however_a_row_contradicts_a_number_it_may_mislead(ages):
+    column = fitted(ages)
+    elsewhere = np.eye(column.n_slots)[[3]]
+    assert 0.9 < column.read(pa.chunked_array([pa.array([50])])).judge(elsewhere, np.array([0])).wrong[0] < 0.99
+
+
 def test_a_text_among_numbers_is_wrong_and_reads_like_one_of_them():
     column = fitted(["35233"] * 40 + ["35150"] * 60)
     p = np.full((1, column.n_slots), 1 / column.n_slots)

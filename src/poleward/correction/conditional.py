@@ -61,9 +61,6 @@ TRUSTS = np.linspace(0.0, 1.0, 11)
 UNTRIED = 0.5
 """How far the other cells may be believed, and how far they are when that could not be tried."""
 
-MISLED = 0.002
-"""Probability that the other cells say nothing of a cell, since one of them is wrong itself."""
-
 LARGEST_LOGIT = 30.0
 LARGEST_GRADIENT_NORM = 1.0
 
@@ -318,10 +315,10 @@ class Conditional:
     Two networks, f and g, learn from one half of the rows each. A wrong value that one of them knows by heart is news
     to the other, so a value counts as likely only if both say so. With m the frequencies of a column's slots,
 
-    q(s | others) ~ min(f(s | others), g(s | others))^t m(s)^(1 - t),    p = (1 - delta) q + delta m
+    p(s | others) ~ min(f(s | others), g(s | others))^t m(s)^(1 - t)
 
     where the trust t of a column is the one that explains the other half's rows best: a column that the others say
-    little about is left to its frequencies. delta is `MISLED`. Without networks p = m.
+    little about is left to its frequencies. Without networks p = m.
 
     layout : of the slots
     frequency : m
@@ -374,8 +371,7 @@ class Conditional:
         if not self.networks:
             return [softmax(np.repeat(log[None], n, axis=0)) for log in log_m]
         logs = self._log_supported(shown[np.minimum(np.arange(CHUNK), n - 1)])
-        believed = [softmax(t * log[:n] + (1 - t) * m) for t, log, m in zip(self.trust, logs, log_m, strict=True)]
-        return [(1 - MISLED) * p + MISLED * np.exp(m) for p, m in zip(believed, log_m, strict=True)]
+        return [softmax(t * log[:n] + (1 - t) * m) for t, log, m in zip(self.trust, logs, log_m, strict=True)]
 
     def _log_supported(self, shown: Shown) -> list[NDArray[np.float64]]:
         """ln of the smallest probability that a network gives, for every column."""

@@ -54,6 +54,9 @@ TAIL = 0.01
 FEW_VALUES, NEARLY_ALL = 30, 0.95
 """A column of numbers is one of few values if at most so many of them make up more than this share of its cells."""
 
+MISLED = 0.002
+"""Probability that the other cells say nothing of a number, since one of them is wrong itself."""
+
 NEVER = 1e-6
 """Of its share, what remains right of a number that only faults explain."""
 
@@ -279,7 +282,8 @@ class Suspicion:
 class ReadQuantities:
     r"""Cells of a column of numbers.
 
-    With r_s the probability of slot s given the other cells of the row, over its share m_s, averaged with those of the
+    With r_s the probability (1 - delta) p_s + delta m_s of slot s given the other cells of the row, over its share m_s,
+    delta being `MISLED`, averaged with those of the
     slots beside it where few cells tell it, and r(x) its geometric mean between the typical values on either side of x,
     a number x has
 
@@ -329,6 +333,7 @@ class ReadQuantities:
     def judge(self, p: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Verdict:
         """Weigh each number as it stands against how a wrong one may have come about, for some of the rows."""
         slot, at, alone = self.slot[rows], np.arange(len(rows)), self.alone[rows]
+        p = (1 - MISLED) * p + MISLED * self.column.share
         lift = p / self.column.share @ self.column.beside
         scaled = alone.scaled * lift[at[:, None], alone.slot]
         by_itself = alone.astray + alone.doubted
