@@ -118,7 +118,8 @@ def test_of_two_numbers_between_typical_values_the_row_speaks_for_the_one_nearer
 
 def test_a_frequent_number_is_believed_to_follow_from_the_row_by_itself():
     column = fitted(np.repeat([10.0, 20.0, 31.0], [40, 40, 40]))
-    sides, nearness = column.sides_of(column.form.scale.prepare(np.array([20.0, 24.0])))
+    numbers = column.form.scale.prepare(np.array([20.0, 24.0]))
+    sides, nearness = column.sides_of(numbers, column.slot_of(numbers))
     assert (sides[0] == sides[1]).all() and not nearness.any() and sides[0, 0] == 1
 
 

@@ -167,20 +167,22 @@ class Quantities:
         texts = strange.dictionary.to_pylist() if is_text(raw.type) else []
         codes = strange.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         near = nearest([*texts, ""], self.spelt[: len(self.atoms)])
-        slot = np.where(fine, self.slot_of(v), -1)
+        own = self.slot_of(v)
         alone = Suspicion.of(self, np.where(fine, x, self.density.values[0]))
-        return ReadQuantities(self, slot, v, *self.sides_of(v), codes, near, alone)
+        return ReadQuantities(self, np.where(fine, own, -1), v, *self.sides_of(v, own), codes, near, alone)
 
     def slot_of(self, v: Numbers) -> Int64[np.ndarray, " n"]:
         """The slot of each number in the column's scale."""
         return slots_of(v, self.atoms, self.edges)
 
-    def sides_of(self, v: Numbers) -> tuple[Int64[np.ndarray, "2 n"], Numbers]:
+    def sides_of(self, v: Numbers, own: Int64[np.ndarray, " n"]) -> tuple[Int64[np.ndarray, "2 n"], Numbers]:
         """The slots whose typical values lie on either side of each number, and its nearness to the second, in [0, 1].
 
         Both are its own slot where it is a frequent number, or where one of them is, and more than `NEAR_STEPS` away.
+
+        own : the slot of each number
         """
-        order, own = np.argsort(self.typical, kind="stable"), self.slot_of(v)
+        order = np.argsort(self.typical, kind="stable")
         x = self.typical[order]
         above = np.searchsorted(x, v)
         low, high = np.maximum(above - 1, 0), np.minimum(above, len(x) - 1)
@@ -283,9 +285,8 @@ class ReadQuantities:
     r"""Cells of a column of numbers.
 
     With r_s the probability (1 - delta) p_s + delta m_s of slot s given the other cells of the row, over its share m_s,
-    delta being `MISLED`, averaged with those of the
-    slots beside it where few cells tell it, and r(x) its geometric mean between the typical values on either side of x,
-    a number x has
+    delta being `MISLED`, averaged with those of the slots beside it where few cells tell it, and r(x) its geometric
+    mean between the typical values on either side of x, a number x has
 
     wrong: W = eps/2 P(x) + astray + doubted + \sum_k pi_k P(x/k) r_{s(x/k)}
     right: max(0, P(x) r(x) - W')

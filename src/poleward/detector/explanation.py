@@ -26,8 +26,8 @@ DRAWS = 10_000
 DIRECTIONS = 32
 """Latent dimensions that are followed back to the cells one by one, those that contribute most; the others follow."""
 
-FOLLOWED = {"images": 4, "table": 256}
-"""Samples followed back at a time: so few images that one alone does not take as long as 32."""
+FOLLOWED = CHUNK | {"images": 4}
+"""Samples followed back at a time: so few images that one alone does not take as long as a full chunk."""
 
 SMALLEST_SPREAD = 1e-3
 
@@ -116,8 +116,7 @@ def _of_chunk(
     if "inputs" in parts:
         cells += parts["inputs"]
     if "means" in parts:
-        few = np.arange(count)
-        cells[few] += carried(model, features[few], parts["means"][few], reference)
+        cells[:count] += carried(model, features[:count], parts["means"][:count], reference)
     rest = np.where(np.isfinite(score), score - cells.sum(axis=1), 0)
     cells += on_observed(np.tile(rest[:, None] / cells.shape[1], cells.shape[1]), encoded.observed)
     nearest, distances = ranker.scorer.nearest(encoded, trained_on)

@@ -42,16 +42,15 @@ class Observation(nn.Module):
     def __init__(self, blocks: Sequence[Block], shape: Sequence[int], variances: Sequence[float]) -> None:
         super().__init__()
         categorical = [range(block.start, block.start + block.width) for block in blocks if block.kind == "categorical"]
-        levels = [(level, column) for column, cells in enumerate(categorical) for level in cells]
-        self.n_categorical = len(categorical)
-        for name, numbers in zip(("levels", "column"), zip(*levels, strict=True) if levels else ((), ()), strict=True):
-            self.register_buffer(name, torch.tensor(numbers, dtype=torch.int64), persistent=False)
+        levels = [level for cells in categorical for level in cells]
+        column = [number for number, cells in enumerate(categorical) for _ in cells]
         numeric = [block.start for block in blocks if block.kind == "numeric"]
-        self.register_buffer("numeric", torch.tensor(numeric, dtype=torch.int64), persistent=False)
+        for name, numbers in {"levels": levels, "column": column, "numeric": numeric}.items():
+            self.register_buffer(name, torch.tensor(numbers, dtype=torch.int64), persistent=False)
         start = torch.tensor([float(v) if v > 0 else 1.0 for v in variances]).reshape(-1, *[1] * (len(shape) - 1))
         self.register_buffer("noise_variance", start.clone())
         self.register_buffer("noise_floor", NOISE_FLOOR * start)
-        self.all_numeric = len(numeric) == shape[0]
+        self.all_numeric, self.n_categorical = len(numeric) == shape[0], len(categorical)
         self.n_cells = len(numeric) * math.prod(shape[1:]) + self.n_categorical
 
     def negative_log_likelihood(

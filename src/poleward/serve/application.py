@@ -19,6 +19,7 @@ from starlette.responses import Response
 from threadpoolctl import threadpool_limits
 
 import poleward
+from poleward.data.source import Batch
 from poleward.detector.explanation import explain
 from poleward.detector.model import Model
 from poleward.errors import PolewardError, SettingError, SizeError
@@ -37,7 +38,7 @@ from poleward.serve.answers import (
     written,
 )
 from poleward.serve.batching import Batcher
-from poleward.serve.bodies import JSON, Part, Reader, Samples, UnknownType
+from poleward.serve.bodies import JSON, Part, Reader, UnknownType
 from poleward.serve.door import KEY_HEADER, RETRY_AFTER, Door, Limits, too_large
 from poleward.serve.keys import Keys
 from poleward.serve.limits import App, TooLarge
@@ -238,11 +239,11 @@ class Desk:
             raise SettingError("the model was fitted with --labels and only scores; fit one without for the rest")
         return self._model
 
-    async def _samples(self, request: Request) -> Samples:
+    async def _samples(self, request: Request) -> Batch:
         parts = await parts_of(request)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, parts)
 
-    def _read(self, parts: Sequence[Part]) -> Samples:
+    def _read(self, parts: Sequence[Part]) -> Batch:
         try:
             return self._reader.samples(parts)
         except (PolewardError, MemoryError, pa.ArrowMemoryError):
@@ -251,7 +252,7 @@ class Desk:
             log.warning("a body was refused: %r", fault)
             raise HTTPException(422, f"the body cannot be read ({' '.join(str(fault).split())[:200]})") from fault
 
-    def _require_few(self, samples: Samples, most: Mapping[str, int], what: str) -> None:
+    def _require_few(self, samples: Batch, most: Mapping[str, int], what: str) -> None:
         if len(samples.ids) > most[self._model.kind]:
             raise SizeError(
                 f"{len(samples.ids):,} samples were sent; at most {most[self._model.kind]:,} are {what} at a time"

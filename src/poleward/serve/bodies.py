@@ -21,6 +21,7 @@ from poleward.data.scaling import sizes
 from poleward.data.selection import Selection
 from poleward.data.source import Batch, Source, open_source
 from poleward.data.tables import row_ids
+from poleward.detector.intake import names_of
 from poleward.errors import SchemaError, SizeError, SourceError
 
 if TYPE_CHECKING:
@@ -75,14 +76,6 @@ class Part:
         return next(by_content, TEXTS.get(self.media_type, by_name))
 
 
-@dataclass(frozen=True)
-class Samples:
-    """What a request is about, raw as the detector takes it."""
-
-    ids: Sequence[str]
-    data: Any
-
-
 class Reader:
     """Reads bodies for one detector or classifier.
 
@@ -94,8 +87,8 @@ class Reader:
         self._model = estimator.model_
         self._most_values = most_values
 
-    def samples(self, parts: Sequence[Part]) -> Samples:
-        """The samples of a body, or of all files of a multipart body.
+    def samples(self, parts: Sequence[Part]) -> Batch:
+        """The samples of a body, or of all files of a multipart body, raw as the estimator takes them.
 
         Errors
         ------
@@ -104,7 +97,7 @@ class Reader:
         batch, named = self._read(parts)
         data = self._estimator.raw(batch.data, named)
         self._require_room(len(data) * int(np.prod(self._model.preparation.shape)), "prepared")
-        return Samples(batch.ids, data)
+        return Batch(batch.ids, data)
 
     def _read(self, parts: Sequence[Part]) -> tuple[Batch, bool]:
         """The samples, and whether the names of their columns mean something."""
@@ -160,7 +153,7 @@ class Reader:
             raise SourceError("rows have to be all objects by column, or all lists of the same length")
         columns = [cells_of(str(at), [row[at] for row in rows]) for at in range(len(rows[0]))]
         table = pa.Table.from_arrays(columns, [f"x{at}" for at in range(len(columns))])
-        return Batch([str(row) for row in range(len(rows))], table), False
+        return Batch(names_of(len(rows)), table), False
 
     def _typed(self, table: pa.Table) -> pa.Table:
         """Columns in the types that they had in training, where nothing is lost by it: JSON has fewer types."""
