@@ -13,15 +13,24 @@ PROGRAM = Path(sysconfig.get_path("scripts")) / "poleward"
 COMMANDS = ["fit", "score", "report", "evaluate", "sample", "info", "demo"]
 
 
+TYPER_ALONE = "import typer; app = typer.Typer(add_completion=False); app.command()(lambda: None); app()"
+
+
 def cpu_seconds(*words):
+    bytecode_kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before = os.times()
-    subprocess.run([PROGRAM, *words], check=True, capture_output=True)
+    subprocess.run(words, check=True, capture_output=True, env=bytecode_kept)
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def test_help_answers_at_once():
-    assert min(cpu_seconds("--help") for _ in range(7)) < 0.3  # the least: others on the machine only add to it
+    """1.3 times the bare library, as measured; a ratio, so that a slow machine does not fail it."""
+    pairs = [
+        (cpu_seconds(PROGRAM, "--help"), cpu_seconds(sys.executable, "-c", TYPER_ALONE, "--help")) for _ in range(7)
+    ]
+    ours, bare = map(min, zip(*pairs, strict=True))  # the least: others on the machine only add to it
+    assert ours < 1.7 * bare, (ours, bare)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["fit", "--help"], ["--version"]])
