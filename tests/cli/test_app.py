@@ -77,8 +77,8 @@ def test_help_names_the_options_of_a_source(poleward, command):
 
 def test_no_words_at_all_get_help(poleward):
     done = poleward()
-    assert done.code == 2
-    assert "Usage: poleward" in done.out + done.err
+    assert (done.code, done.err) == (2, "")
+    assert "Usage: poleward" in done.out
 
 
 @pytest.mark.parametrize(

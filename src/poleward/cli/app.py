@@ -79,7 +79,7 @@ def poleward_options(
 def main() -> None:
     """Run the command line; an error that Poleward raises on purpose is one line on standard error."""
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(prog_name="poleward", standalone_mode=False))
     except MISUSE as error:
         _leave(2, error.format_message())
     except PolewardError as error:
@@ -94,5 +94,6 @@ def main() -> None:
 
 
 def _leave(code: int, why: str) -> None:
-    typer.echo(f"poleward: {why}".replace("\n", " "), err=True)
+    if why:  # nothing is left to say where the help was the answer
+        typer.echo(f"poleward: {why}".replace("\n", " "), err=True)
     sys.exit(code)
