@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from poleward.artifact.naming import under
 from poleward.records import Encoded
@@ -73,7 +72,7 @@ class Mixture(Scorer):
 
     def score(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Negative log densities (n,), without the constant d/2 ln 2 pi."""
-        return np.asarray(-logsumexp(self._logs(encoded), axis=1))
+        return np.asarray(-_total(self._logs(encoded)))
 
     def contributions(self, encoded: Encoded, trained_on: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
         """Half the Mahalanobis distance to every Gaussian by `Plain.parts`, weighted by its responsibility for x.
@@ -82,7 +81,7 @@ class Mixture(Scorer):
         go. The other choice, only the Gaussian most responsible, jumps where two are equally near.
         """
         logs = self._logs(encoded)
-        responsibilities = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        responsibilities = np.exp(logs - _total(logs)[:, None])
         points = getattr(encoded, self.field)
         parts = np.zeros(points.shape)
         for share, centre, root in zip(
@@ -114,3 +113,8 @@ class Mixture(Scorer):
         self.gaussians = {name: arrays[name] for name in ("weights", "centres", "roots")}
         self.n_learned = int(arrays["n_learned"][0])
         return self
+
+
+def _total(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ln sum_c exp of each row, (n, c) to (n,); for a few columns many times as fast as scipy's."""
+    return np.asarray(np.logaddexp.reduce(logs, axis=1))
