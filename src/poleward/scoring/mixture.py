@@ -96,11 +96,10 @@ class Mixture(Scorer):
     def _logs(self, encoded: Encoded) -> NDArray[np.float64]:
         """ln w_c N(x; m_c, C_c), (n, c)."""
         x = self.view(getattr(encoded, self.field)).astype(np.float64)
-        logs = np.empty((len(x), len(self.gaussians["weights"])))
-        for c, (weight, centre, root) in enumerate(zip(*self.gaussians.values(), strict=True)):
-            distance = np.square((x - centre) @ root).sum(axis=1)
-            logs[:, c] = np.log(weight) + np.log(np.diag(root)).sum() - distance / 2
-        return logs
+        weights, centres, roots = (self.gaussians[name] for name in ("weights", "centres", "roots"))
+        z = (x - centres[:, None]) @ roots
+        distances = np.einsum("cnd,cnd->nc", z, z)
+        return np.asarray(np.log(weights) + np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1) - distances / 2)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Weights (c,), centres (c, d), roots of the precisions (c, d, d), the number learned, and the view's own."""
