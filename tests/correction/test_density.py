@@ -14,6 +14,13 @@ def test_all_numbers_together_have_about_probability_one():
     assert Density.of(x).mass(np.arange(40.0)).sum() == pytest.approx(1, abs=0.05)
 
 
+def test_numbers_are_no_rarer_for_being_new_where_all_are():
+    crowded, sparse = np.arange(40, dtype=float).repeat(24), np.linspace(1000, 9000, 41)
+    density = Density.of(np.concatenate([crowded, sparse]))
+    assert density.repeated > 0.9
+    assert density.mass(np.arange(1000.0, 9001.0)).sum() == pytest.approx(0.041, abs=0.006)
+
+
 def test_a_number_off_the_grid_is_as_rare_as_it_is():
     density = Density.of(np.array([*np.arange(2000.0), 0.5]))
     assert density.mass(np.array([0.5]))[0] < 0.2 * density.mass(np.array([7.0]))[0]

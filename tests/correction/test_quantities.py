@@ -94,6 +94,25 @@ def test_a_number_in_another_unit_is_brought_back():
     assert verdict.wrong[0] > 0.9 and verdict.number[0] == 74.5
 
 
+def test_of_two_numbers_that_only_faults_explain_the_one_that_the_row_contradicts_less_is_suspected_less():
+    rng = np.random.default_rng(0)
+    column = fitted(np.concatenate([rng.normal(size=1960), rng.uniform(-200, 200, 40)]).round(3))
+    read = column.read(pa.chunked_array([pa.array([120.0, 120.0])]))
+    p = np.stack([column.share, column.share])
+    p[:, read.slot[0]] /= 2, 8
+    less, more = 1 - read.judge(p / p.sum(1, keepdims=True), np.arange(2)).wrong
+    assert 0.001 > less > 1.3 * more > 0
+
+
+def test_a_number_is_more_evidence_where_the_row_foretells_it(ages):
+    column = fitted(ages)
+    read = column.read(pa.chunked_array([pa.array([50, 50])]))
+    p = np.stack([column.share, column.share])
+    p[1, read.slot[1]] *= 4
+    evidence = read.judge(p / p.sum(1, keepdims=True), np.arange(2)).evidence
+    assert evidence[1] - evidence[0] > 0.8
+
+
 def test_what_is_said_of_rare_numbers_is_averaged_with_their_neighbours_and_of_frequent_ones_and_codes_it_is_not():
     values = np.repeat([1.0, 2.0, 3.0, 40.0, 80.0], [100, 20, 20, 20, 20])
     column = Quantities.fit("x", pa.chunked_array([values]), "numeric")

@@ -7,7 +7,7 @@ import pytest
 
 from poleward.correction.constraints import Constraints
 from poleward.correction.rules import parse_rules
-from poleward.correction.table import MOST_COLUMNS, TableCorrector, hide_one_more
+from poleward.correction.table import MOST_COLUMNS, TableCorrector
 from poleward.errors import SchemaError, SettingError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "dirty_tabular"
@@ -139,16 +139,6 @@ def test_columns_of_a_wide_table_are_judged_by_themselves():
     corrector = TableCorrector.fit(table, seed=0)
     mask, _, repaired = corrector.correct(table)
     assert not corrector.conditional.networks and not mask.any() and repaired.equals(table)
-
-
-def test_a_suspected_cell_that_is_cleared_is_shown_again():
-    wrong, hidden = np.array([[0.1, 0.9]]), np.array([[True, False]])
-    assert hide_one_more(wrong, hidden, np.zeros((1, 2), bool)).tolist() == [[False, True]]
-
-
-def test_a_cell_known_to_be_wrong_is_never_shown_again():
-    wrong, hidden = np.array([[0.1, 0.2]]), np.array([[True, False]])
-    assert hide_one_more(wrong, hidden, known_wrong=hidden).tolist() == [[True, False]]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared tables are absent")

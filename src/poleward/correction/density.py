@@ -60,10 +60,11 @@ class Density:
     A number that more than `HEAVY` of the cells hold has the share of the others that do; so has one off the grid of
     steps in which nearly all are written. For all others
 
-    P(x) = lambda count(x) / n + (1 - lambda) w step k / (n width)
+    P(x) = lambda count(x) / n + (1 - lambda rho(x)) w step k / (n width)
 
-    since some cells repeat a number of another cell, and others lie as dense as the k cells around them. lambda is the
-    one that explains the column's own cells best; w, their share, makes a new number rare where few values rule.
+    since some cells repeat a number of another cell, and others lie as dense as the k cells around them, of which a
+    share rho repeat each other, so that numbers are not rarer for being new where all are. lambda is the one that
+    explains the column's own cells best; w, their share, makes a new number rare where few values rule.
     Beyond the outermost cells P is at most what the column's `Tail` says.
 
     values : distinct numbers, rising
@@ -87,8 +88,8 @@ class Density:
         values, counts = np.unique(x, return_counts=True)
         bare = cls(values, counts.astype(np.float64), step or step_of(x), 0.0)
         light = ~bare.heavy & bare.on_grid(values)
-        n, exact, smooth = counts[light], bare._exact(values[light]), bare._smooth(values[light])
-        fits = [(n * np.log(share * exact + (1 - share) * smooth)).sum() for share in SHARES]
+        n, exact, (smooth, known) = counts[light], bare._exact(values[light]), bare._smooth(values[light])
+        fits = [(n * np.log(share * exact + (1 - share * known) * smooth)).sum() for share in SHARES]
         return cls(values, bare.counts, bare.step, float(SHARES[int(np.argmax(fits))]))
 
     @property
@@ -115,8 +116,8 @@ class Density:
         """P(x), above 0."""
         at, seen = self.place(x)
         heavy = seen & self.heavy[np.minimum(at, len(self.values) - 1)]
-        exact = self._exact(x)
-        either = self.repeated * exact + (1 - self.repeated) * np.minimum(self._smooth(x), self._outermost(x))
+        exact, (smooth, known) = self._exact(x), self._smooth(x)
+        either = self.repeated * exact + (1 - self.repeated * known) * np.minimum(smooth, self._outermost(x))
         return np.where(heavy | ~self.on_grid(x), np.maximum(exact, UNSEEN / self.counts.sum()), either)
 
     def astray(self, most: float) -> float:
@@ -169,14 +170,15 @@ class Density:
         others = self.counts[np.minimum(at, len(self.values) - 1)] - 1
         return np.where(seen, others, 0.0) / self.counts.sum()
 
-    def _smooth(self, x: Numbers) -> Numbers:
-        """How dense the cells around a number lie, those of heavy values apart."""
+    def _smooth(self, x: Numbers) -> tuple[Numbers, Numbers]:
+        """How dense the cells around a number lie, those of heavy values apart, and the share that repeat another."""
         light = ~self.heavy
         if not light.any():
-            return np.full(len(x), UNSEEN / self.counts.sum())
+            return np.full(len(x), UNSEEN / self.counts.sum()), np.zeros(len(x))
         values, counts = self.values[light], self.counts[light]
         share = counts.sum() / self.counts.sum() ** 2
-        return np.asarray(np.minimum(1.0, share * self.step * nearby(values, counts, self.step, x)))
+        dense, known = nearby(values, counts, self.step, x)
+        return np.minimum(1.0, share * self.step * dense), known
 
     def _outermost(self, x: Numbers) -> Numbers:
         """Most that the tails allow beyond the outermost cells, else 1; none ends before infinity."""
@@ -252,8 +254,14 @@ def ranked(values: Numbers, counts: Any, rank: float, sign: int, step: float = 0
     return float(values[::-sign][at] + sign * step * within)
 
 
-def nearby(values: Numbers, counts: Numbers, step: float, x: Numbers) -> Numbers:
-    """Cells in a unit around each number, by the `WINDOW` nearest ones, its own not counted."""
+def nearby(values: Numbers, counts: Numbers, step: float, x: Numbers) -> tuple[Numbers, Numbers]:
+    """Cells in a unit around each number, by the `WINDOW` nearest ones, and the share of these that repeat another.
+
+    The number's own cell is not counted.
+
+    >>> [array.tolist() for array in nearby(np.array([1.0, 3.0]), np.array([3.0, 1.0]), 1.0, np.array([2.0]))]
+    [[1.3333333333333333], [0.5]]
+    """
     total, last = np.concatenate([[0.0], np.cumsum(counts)]), len(values) - 1
     at, seen = placed(values, x)
     low = np.minimum(np.searchsorted(total, np.maximum(total[at] - WINDOW // 2, 0), side="right") - 1, last)
@@ -261,7 +269,9 @@ def nearby(values: Numbers, counts: Numbers, step: float, x: Numbers) -> Numbers
     between = (values[1:] + values[:-1]) / 2
     ends = np.concatenate([values[:1] - step / 2, between, values[-1:] + step / 2])
     width = np.maximum(np.maximum(ends[high + 1], x) - np.minimum(ends[low], x), step)
-    return np.maximum(total[high + 1] - total[low] - seen, 0.5) / width
+    cells = total[high + 1] - total[low] - seen
+    distinct = high + 1 - low - (seen & (counts[np.minimum(at, last)] == 1))
+    return np.maximum(cells, 0.5) / width, 1 - distinct / np.maximum(cells, 1)
 
 
 def placed(values: Numbers, x: Numbers) -> tuple[Int64[np.ndarray, " _"], Bool[np.ndarray, " _"]]:

@@ -57,7 +57,7 @@ FEW_VALUES, NEARLY_ALL = 30, 0.95
 MISLED = 0.002
 """Probability that the other cells say nothing of a number, since one of them is wrong itself."""
 
-NEVER = 1e-6
+NEVER = 1e-4
 """Of its share, what remains right of a number that only faults explain."""
 
 SAME_DECIMALS = 0.9
@@ -289,7 +289,7 @@ class ReadQuantities:
     mean between the typical values on either side of x, a number x has
 
     wrong: W = eps/2 P(x) + astray + doubted + \sum_k pi_k P(x/k) r_{s(x/k)}
-    right: max(0, P(x) r(x) - W')
+    right: max(NEVER P(x) r(x), P(x) r(x) - W')
 
     where W' is W without the first term and with r = 1, since P counts wrong numbers as well.
 
@@ -338,7 +338,8 @@ class ReadQuantities:
         lift = p / self.column.share @ self.column.beside
         scaled = alone.scaled * lift[at[:, None], alone.slot]
         by_itself = alone.astray + alone.doubted
-        right = np.maximum(alone.mass * self._lifted(lift, rows) - by_itself - alone.scaled.sum(1), NEVER * alone.mass)
+        usual = alone.mass * self._lifted(lift, rows)
+        right = np.maximum(usual - by_itself - alone.scaled.sum(1), NEVER * usual)
         weight = DIRTY / 2 * alone.mass + by_itself + scaled.sum(1)
         wrong = np.where(slot >= 0, weight / (right + weight), 1.0)
         wrong = np.where((slot < 0) & (self.codes[rows] < 0), self.column.missing, wrong)
@@ -351,7 +352,8 @@ class ReadQuantities:
             choice = np.where(to_blame, alone.slot[at, best], choice)
         by_row = self.column.of_few_values & (self.codes[rows] < 0) & np.isnan(number)
         support = wrong * np.where(by_row, p[at, choice], 1.0)
-        return Verdict(wrong, choice, np.where(choice != slot, support, 0.0), number)
+        evidence = np.where(slot >= 0, np.log(right + weight), 0.0)
+        return Verdict(wrong, choice, np.where(choice != slot, support, 0.0), number, evidence)
 
     def _lifted(self, lift: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
         """r(x)."""

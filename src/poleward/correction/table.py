@@ -12,13 +12,13 @@ from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 
 from poleward.artifact.naming import under
-from poleward.correction.conditional import CHUNK, Conditional, Layout, Order, Shown
+from poleward.correction.beliefs import SUSPECTED, Beliefs, Hearing, shown, stacked
+from poleward.correction.conditional import Conditional, Layout, Order
 from poleward.correction.constraints import Constraints
 from poleward.correction.knowledge import Given
-from poleward.correction.quantities import FORMS, MOST_INTERVALS, Quantities, ReadQuantities, understood
+from poleward.correction.quantities import FORMS, MOST_INTERVALS, Quantities, understood
 from poleward.correction.swaps import Swap, found_swaps
-from poleward.correction.verdict import Verdict
-from poleward.correction.words import ReadWords, Words
+from poleward.correction.words import Words
 from poleward.data.columns import (
     IGNORE,
     check_once,
@@ -44,49 +44,11 @@ MOST_SLOTS = 4096
 MOST_COLUMNS = 500
 """With more columns each is judged by itself: a network of them all would not be trained in reasonable time."""
 
-ROUNDS = 6
-"""Most times that a row is judged: after each, one more suspected cell is hidden from the others."""
-
-SUSPECTED, CLEARED = 0.5, 0.3
-"""Probability of being wrong from which a cell is hidden from the others, and below which it is shown again."""
-
 NewValues: TypeAlias = tuple[Int64[np.ndarray, " m"], Any]
 """Rows, and the Arrow array of what is to stand there."""
 
 Column: TypeAlias = Words | Quantities
-Read: TypeAlias = ReadWords | ReadQuantities
 KINDS: Mapping[str, type[Words] | type[Quantities]] = {"words": Words, "quantities": Quantities}
-
-
-@dataclass(frozen=True)
-class Beliefs:
-    """Verdicts on the cells of a table's judged columns, each (n, d)."""
-
-    wrong: Float64[np.ndarray, "n d"]
-    choice: Int64[np.ndarray, "n d"]
-    support: Float64[np.ndarray, "n d"]
-    number: Float64[np.ndarray, "n d"]
-    partner: Int64[np.ndarray, "n d"]
-
-    @classmethod
-    def blank(cls, n: int, d: int) -> "Beliefs":
-        """Nothing is believed yet."""
-        nothing = np.zeros((n, d))
-        return cls(nothing, nothing.astype(np.int64), nothing.copy(), nothing + np.nan, nothing.astype(np.int64) - 1)
-
-    def put(self, rows: Int64[np.ndarray, " m"], column: int, verdict: Verdict) -> None:
-        """Take over what was said of some rows of a column."""
-        for name, array in vars(verdict).items():
-            getattr(self, name)[rows, column] = array
-        self.partner[rows, column] = -1
-
-    def swap(self, rows: Int64[np.ndarray, " m"], one: int, other: int, p: Float64[np.ndarray, " m"]) -> None:
-        """Take over that two cells of some rows were swapped with probability p."""
-        certain = p > SUSPECTED
-        for column, partner in ((one, other), (other, one)):
-            self.wrong[rows, column] = np.maximum(self.wrong[rows, column], p)
-            self.support[rows[certain], column] = p[certain]
-            self.partner[rows[certain], column] = partner
 
 
 @dataclass(frozen=True)
@@ -165,7 +127,7 @@ class TableCorrector:
         cells = named(table)
         read = [column.read(cells[column.name]) for column in self.columns]
         swapped = [swap.probability(self.columns, table) for swap in self.swaps]
-        beliefs = self._believe(read, swapped, given)
+        beliefs = Hearing(self.conditional, read, self.swaps, swapped, given).beliefs()
         probability = np.zeros((table.num_rows, table.num_columns))
         probability[:, places] = np.round(beliefs.wrong, 9)  # digits that no order of summing touches
         wanted = np.zeros(probability.shape)
@@ -215,27 +177,6 @@ class TableCorrector:
             now, then = (held[name] for held in types)
             if now != then:
                 raise SchemaError(f"column {name!r} holds {now}, but held {then} when it was learned; convert it")
-
-    def _believe(self, read: Sequence[Read], swapped: Sequence[Float64[np.ndarray, " n"]], given: Given) -> Beliefs:
-        """Judge every row, hide its most suspected cell from the others, and judge it again until nothing changes."""
-        n, d = given.trusted.shape
-        beliefs, seen = Beliefs.blank(n, d), shown(read, n)
-        hidden = given.wrong | (stacked([cells.strange for cells in read], n, np.float64) > SUSPECTED) & ~given.trusted
-        rows = np.arange(n)
-        for _ in range(ROUNDS if self.conditional.networks else 1):
-            for start in range(0, len(rows), CHUNK):
-                some = rows[start : start + CHUNK]
-                for column, p in enumerate(self.conditional.probabilities(seen.without(hidden)[some])):
-                    beliefs.put(some, column, read[column].judge(p, some))
-                for swap, p in zip(self.swaps, swapped, strict=True):
-                    free = ~given.trusted[some][:, [swap.first, swap.second]].any(1)
-                    beliefs.swap(some, swap.first, swap.second, p[some] * free)
-                beliefs.wrong[some] = given.weighed(beliefs.wrong[some], some)
-            now = hide_one_more(beliefs.wrong[rows], hidden[rows], given.wrong[rows])
-            changed = (now != hidden[rows]).any(1)
-            hidden[rows] = now
-            rows = rows[changed]
-        return beliefs
 
     def _wanted(
         self, table: pa.Table, beliefs: Beliefs, given: Given, threshold: float | None
@@ -322,36 +263,6 @@ def likely_kind(type: pa.DataType, cells: Any) -> str | None:  # noqa: A002
 def named(table: pa.Table) -> dict[str, Any]:
     """The columns by their names, looked up once where there are thousands."""
     return dict(zip(table.column_names, table.columns, strict=True))
-
-
-def shown(read: Sequence[Read], n: int) -> Shown:
-    """The cells of n rows as the network takes them."""
-    return Shown(stacked([cells.shown for cells in read], n), stacked([cells.value for cells in read], n, np.float64))
-
-
-def stacked(columns: Sequence[NDArray[Any]], n: int, dtype: type = np.int64) -> NDArray[Any]:
-    """(n, d) from d columns, of which there may be none."""
-    return np.stack(columns, 1) if columns else np.zeros((n, 0), dtype)
-
-
-def hide_one_more(
-    wrong: Float64[np.ndarray, "m d"], hidden: Bool[np.ndarray, "m d"], known_wrong: Bool[np.ndarray, "m d"]
-) -> Bool[np.ndarray, "m d"]:
-    """Which cells are hidden next: those hidden so far that stay suspected, and the most suspected one of the others.
-
-    >>> wrong = np.array([[0.9, 0.8, 0.1]])
-    >>> none = np.zeros((1, 3), bool)
-    >>> hide_one_more(wrong, none, none).tolist()
-    [[True, False, False]]
-    """
-    kept = (hidden & (wrong > CLEARED)) | known_wrong
-    open_ = np.where(kept, 0.0, wrong)
-    if open_.shape[1] == 0:
-        return kept
-    top = open_.argmax(1)
-    more = np.flatnonzero(open_.max(1) > SUSPECTED)
-    kept[more, top[more]] = True
-    return kept
 
 
 def most_probable(wanted: Float64[np.ndarray, "n columns"], most: int | None) -> Bool[np.ndarray, "n columns"]:

@@ -25,12 +25,14 @@ class Verdict:
     support : probability that the cell is wrong and that just this value is meant, in [0, wrong]; for a number among
         many values, that the cell is wrong, if the value lies in another slot, else 0
     number : the value itself, where it is not the typical one of its slot, else NaN
+    evidence : ln of the probability that the cell is as it stands, right or wrong, but for a constant of the cell
     """
 
     wrong: Float64[np.ndarray, " n"]
     choice: Int64[np.ndarray, " n"]
     support: Float64[np.ndarray, " n"]
     number: Float64[np.ndarray, " n"]
+    evidence: Float64[np.ndarray, " n"]
 
 
 def wrong_if_missing(share_missing: float, n_slots: int) -> float:

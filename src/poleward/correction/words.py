@@ -194,13 +194,14 @@ class ReadWords:
         codes, at = self.codes[rows], np.arange(len(rows))
         right, meant = self._right(p, codes), self._meant(p, codes)
         choice = meant.argmax(1)
-        wrong = meant.sum(1) / np.maximum(right + meant.sum(1), np.finfo(float).tiny)
-        support = meant[at, choice] / np.maximum(right + meant.sum(1), np.finfo(float).tiny)
+        total = np.maximum(right + meant.sum(1), np.finfo(float).tiny)
+        wrong, support = meant.sum(1) / total, meant[at, choice] / total
         missing = codes < 0
         choice = np.where(missing, p.argmax(1), choice)
         support = np.where(missing, self.column.missing * p[at, choice], support)
         wrong = np.where(missing, self.column.missing, wrong)
-        return Verdict(wrong, choice, support, np.full(len(rows), np.nan))
+        evidence = np.where(missing, 0.0, np.log(total))
+        return Verdict(wrong, choice, support, np.full(len(rows), np.nan), evidence)
 
     def _right(self, p: Float64[np.ndarray, "m k"], codes: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
         """Weight of the value as it stands; a new one's over its larger of q(o) and A^-length, to stay finite."""

@@ -1,0 +1,162 @@
+"""What is believed of the cells of a table, and which of them are hidden from the others for it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from numpy.typing import NDArray
+
+from poleward.correction.conditional import CHUNK, Conditional, Shown
+from poleward.correction.knowledge import Given
+from poleward.correction.quantities import ReadQuantities
+from poleward.correction.swaps import Swap
+from poleward.correction.verdict import Verdict
+from poleward.correction.words import ReadWords
+
+ROUNDS, GUESSES = 6, 3
+"""Most cells of a row that are hidden, or shown again, one after another; and how many are tried for each."""
+
+SUSPECTED = 0.5
+"""Probability of being wrong above which it is tried to hide a cell from the others, and below which to show it."""
+
+IMPOSSIBLE = 1e-9
+"""Smallest probability that a cell is what it is taken for."""
+
+Read: TypeAlias = ReadWords | ReadQuantities
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """Verdicts on the cells of a table's judged columns, each (n, d), some cells being hidden from the others."""
+
+    hidden: Bool[np.ndarray, "n d"]
+    wrong: Float64[np.ndarray, "n d"]
+    choice: Int64[np.ndarray, "n d"]
+    support: Float64[np.ndarray, "n d"]
+    number: Float64[np.ndarray, "n d"]
+    evidence: Float64[np.ndarray, "n d"]
+    partner: Int64[np.ndarray, "n d"]
+
+    @classmethod
+    def blank(cls, hidden: Bool[np.ndarray, "n d"]) -> "Beliefs":
+        """Nothing is believed yet."""
+        wrong, support, number, evidence = np.zeros((4, *hidden.shape))
+        choice, partner = np.zeros((2, *hidden.shape), np.int64)
+        return cls(hidden.copy(), wrong, choice, support, number + np.nan, evidence, partner - 1)
+
+    @property
+    def likelihood(self) -> Float64[np.ndarray, " n"]:
+        """ln of the pseudo-likelihood of each row (Besag 1975) if its hidden cells are wrong and all others right.
+
+        The sum over cells of ln P(cell, and right or wrong as it is taken | the cells that are shown).
+        """
+        as_taken = np.where(self.hidden, self.wrong, 1 - self.wrong)
+        return np.asarray((self.evidence + np.log(np.maximum(as_taken, IMPOSSIBLE))).sum(1))
+
+    def improve(self, rows: Int64[np.ndarray, " m"], found: "Beliefs") -> Int64[np.ndarray, " k"]:
+        """Take over what was found of some rows where it makes them more likely; returns these rows."""
+        better = found.likelihood > self.likelihood[rows]
+        for name, array in vars(found).items():
+            getattr(self, name)[rows[better]] = array[better]
+        return rows[better]
+
+    def put(self, rows: Int64[np.ndarray, " m"], column: int, verdict: Verdict) -> None:
+        """Take over what was said of some rows of a column."""
+        for name, array in vars(verdict).items():
+            getattr(self, name)[rows, column] = array
+
+    def swap(self, rows: Int64[np.ndarray, " m"], one: int, other: int, p: Float64[np.ndarray, " m"]) -> None:
+        """Take over that two cells of some rows were swapped with probability p."""
+        certain = p > SUSPECTED
+        for column, partner in ((one, other), (other, one)):
+            self.wrong[rows, column] = np.maximum(self.wrong[rows, column], p)
+            self.support[rows[certain], column] = p[certain]
+            self.partner[rows[certain], column] = partner
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Rows of a table, with all that is to be weighed about them.
+
+    conditional : p(cell | the other cells of its row)
+    read : the columns
+    swaps, swapped : columns that are swapped in some rows, and the probability of that for each row
+    given : what the user knows
+    """
+
+    conditional: Conditional
+    read: Sequence[Read]
+    swaps: Sequence[Swap]
+    swapped: Sequence[Float64[np.ndarray, " n"]]
+    given: Given
+
+    def beliefs(self) -> Beliefs:
+        """Hide the cells without which each row is most likely.
+
+        Those that are strange by themselves are hidden together, if that helps; then one after another, of the few
+        most suspected ones, the cell that helps most.
+        """
+        rows = np.arange(len(self.given.wrong))
+        beliefs = self.judged(rows, self.given.wrong)
+        if not self.conditional.networks:
+            return beliefs
+        strange = self._strange & ~self.given.trusted
+        some = np.flatnonzero(strange.any(1))
+        beliefs.improve(some, self.judged(some, (strange | self.given.wrong)[some]))
+        for _ in range(ROUNDS):
+            guesses = other_guesses(beliefs.wrong[rows], beliefs.hidden[rows], self.given.wrong[rows])
+            better = [beliefs.improve(rows[some], self.judged(rows[some], hidden)) for some, hidden in guesses]
+            rows = np.unique(np.concatenate(better))
+        return beliefs
+
+    def judged(self, rows: Int64[np.ndarray, " m"], hidden: Bool[np.ndarray, "m d"]) -> Beliefs:
+        """What is believed of some rows when these cells are hidden from the others."""
+        beliefs = Beliefs.blank(hidden)
+        for start in range(0, len(rows), CHUNK):
+            at = np.arange(start, min(start + CHUNK, len(rows)))
+            some = rows[at]
+            for column, p in enumerate(self.conditional.probabilities(self._shown[some].without(hidden[at]))):
+                beliefs.put(at, column, self.read[column].judge(p, some))
+            for swap, p in zip(self.swaps, self.swapped, strict=True):
+                free = ~self.given.trusted[some][:, [swap.first, swap.second]].any(1)
+                beliefs.swap(at, swap.first, swap.second, p[some] * free)
+            beliefs.wrong[at] = self.given.weighed(beliefs.wrong[at], some)
+        return beliefs
+
+    @cached_property
+    def _shown(self) -> Shown:
+        return shown(self.read, len(self.given.wrong))
+
+    @property
+    def _strange(self) -> Bool[np.ndarray, "n d"]:
+        return stacked([cells.strange for cells in self.read], len(self.given.wrong), np.float64) > SUSPECTED
+
+
+def other_guesses(
+    wrong: Float64[np.ndarray, "m d"], hidden: Bool[np.ndarray, "m d"], known_wrong: Bool[np.ndarray, "m d"]
+) -> Iterator[tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, "k d"]]]:
+    """Rows, and which of their cells could be hidden instead: one suspected cell more, or one less that is cleared.
+
+    >>> none = np.zeros((1, 3), bool)
+    >>> [hidden.tolist() for _, hidden in other_guesses(np.array([[0.8, 0.9, 0.1]]), none, none)]
+    [[[False, True, False]], [[True, False, False]], []]
+    """
+    doubt = np.where(known_wrong, 0.0, np.where(hidden, 1 - wrong, wrong))
+    for cell in np.argsort(-doubt, axis=1, kind="stable")[:, :GUESSES].T:
+        rows = np.flatnonzero(doubt[np.arange(len(doubt)), cell] > SUSPECTED)
+        tried = hidden[rows]
+        tried[np.arange(len(rows)), cell[rows]] ^= True
+        yield rows, tried
+
+
+def shown(read: Sequence[Read], n: int) -> Shown:
+    """The cells of n rows as the network takes them."""
+    return Shown(stacked([cells.shown for cells in read], n), stacked([cells.value for cells in read], n, np.float64))
+
+
+def stacked(columns: Sequence[NDArray[Any]], n: int, dtype: type = np.int64) -> NDArray[Any]:
+    """(n, d) from d columns, of which there may be none."""
+    return np.stack(columns, 1) if columns else np.zeros((n, 0), dtype)
