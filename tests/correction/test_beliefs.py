@@ -1,20 +1,20 @@
 import numpy as np
 import pyarrow as pa
 
-from poleward.correction.beliefs import Beliefs, other_guesses
+from poleward.correction.beliefs import Beliefs, other_guess
 from poleward.correction.table import TableCorrector
 
 NONE = np.zeros((1, 2), bool)
 
 
 def test_a_suspected_cell_that_is_cleared_may_be_shown_again():
-    guesses = other_guesses(np.array([[0.1, 0.2]]), np.array([[True, False]]), NONE)
-    assert [hidden.tolist() for rows, hidden in guesses if len(rows)] == [[[False, False]]]
+    rows, hidden = other_guess(np.array([[0.1, 0.2]]), np.array([[True, False]]), NONE)
+    assert rows.tolist() == [0] and not hidden.any()
 
 
 def test_a_cell_known_to_be_wrong_is_never_shown_again():
     hidden = np.array([[True, False]])
-    assert not any(len(rows) for rows, _ in other_guesses(np.array([[0.1, 0.2]]), hidden, known_wrong=hidden))
+    assert not len(other_guess(np.array([[0.1, 0.2]]), hidden, known_wrong=hidden)[0])
 
 
 def test_cells_are_hidden_only_where_the_row_becomes_more_likely():

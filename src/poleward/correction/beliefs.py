@@ -1,6 +1,6 @@
 """What is believed of the cells of a table, and which of them are hidden from the others for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -16,8 +16,8 @@ from poleward.correction.swaps import Swap
 from poleward.correction.verdict import Verdict
 from poleward.correction.words import ReadWords
 
-ROUNDS, GUESSES = 6, 3
-"""Most cells of a row that are hidden, or shown again, one after another; and how many are tried for each."""
+ROUNDS = 6
+"""Most cells of a row that are hidden, or shown again, one after another."""
 
 SUSPECTED = 0.5
 """Probability of being wrong above which it is tried to hide a cell from the others, and below which to show it."""
@@ -96,8 +96,8 @@ class Hearing:
     def beliefs(self) -> Beliefs:
         """Hide the cells without which each row is most likely.
 
-        Those that are strange by themselves are hidden together, if that helps; then one after another, of the few
-        most suspected ones, the cell that helps most.
+        Those that are strange by themselves are hidden together, if that helps; then the most suspected one, as long as
+        that does.
         """
         rows = np.arange(len(self.given.wrong))
         beliefs = self.judged(rows, self.given.wrong)
@@ -107,9 +107,8 @@ class Hearing:
         some = np.flatnonzero(strange.any(1))
         beliefs.improve(some, self.judged(some, (strange | self.given.wrong)[some]))
         for _ in range(ROUNDS):
-            guesses = other_guesses(beliefs.wrong[rows], beliefs.hidden[rows], self.given.wrong[rows])
-            better = [beliefs.improve(rows[some], self.judged(rows[some], hidden)) for some, hidden in guesses]
-            rows = np.unique(np.concatenate(better))
+            some, hidden = other_guess(beliefs.wrong[rows], beliefs.hidden[rows], self.given.wrong[rows])
+            rows = beliefs.improve(rows[some], self.judged(rows[some], hidden))
         return beliefs
 
     def judged(self, rows: Int64[np.ndarray, " m"], hidden: Bool[np.ndarray, "m d"]) -> Beliefs:
@@ -135,21 +134,20 @@ class Hearing:
         return stacked([cells.strange for cells in self.read], len(self.given.wrong), np.float64) > SUSPECTED
 
 
-def other_guesses(
+def other_guess(
     wrong: Float64[np.ndarray, "m d"], hidden: Bool[np.ndarray, "m d"], known_wrong: Bool[np.ndarray, "m d"]
-) -> Iterator[tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, "k d"]]]:
-    """Rows, and which of their cells could be hidden instead: one suspected cell more, or one less that is cleared.
+) -> tuple[Int64[np.ndarray, " k"], Bool[np.ndarray, "k d"]]:
+    """Rows with a cell that should be hidden, or shown again, and their hidden cells when the one most so is.
 
-    >>> none = np.zeros((1, 3), bool)
-    >>> [hidden.tolist() for _, hidden in other_guesses(np.array([[0.8, 0.9, 0.1]]), none, none)]
-    [[[False, True, False]], [[True, False, False]], []]
+    >>> none = np.zeros((2, 3), bool)
+    >>> [part.tolist() for part in other_guess(np.array([[0.8, 0.9, 0.1], [0.2, 0.4, 0.3]]), none, none)]
+    [[0], [[False, True, False]]]
     """
     doubt = np.where(known_wrong, 0.0, np.where(hidden, 1 - wrong, wrong))
-    for cell in np.argsort(-doubt, axis=1, kind="stable")[:, :GUESSES].T:
-        rows = np.flatnonzero(doubt[np.arange(len(doubt)), cell] > SUSPECTED)
-        tried = hidden[rows]
-        tried[np.arange(len(rows)), cell[rows]] ^= True
-        yield rows, tried
+    rows = np.flatnonzero(doubt.max(1) > SUSPECTED)
+    tried = hidden[rows]
+    tried[np.arange(len(rows)), doubt[rows].argmax(1)] ^= True
+    return rows, tried
 
 
 def shown(read: Sequence[Read], n: int) -> Shown:
