@@ -49,7 +49,10 @@ def test_looking_after_every_epoch_does_not_change_the_training():
 
 def test_norms_are_told_for_both_objectives():
     names = [figure.name for figure in norm_figures("n", made_task, range(1), 2, lambda line: None)]
-    assert "n, norm, mean |z| in epoch 2" in names and "n, autoencoder, mean |z| in epoch 1" in names
+    assert (
+        "n, norm, mean norm of the codes in epoch 2" in names
+        and "n, autoencoder, mean norm of the codes in epoch 1" in names
+    )
 
 
 def test_choosing_with_labels_is_told_beside_choosing_without():

@@ -197,7 +197,9 @@ def norm_figures(
         norms = np.array([one.norms for one in courses])  # (seeds, epochs)
         n_epochs = norms.shape[1]
         for epoch in sorted({1, min(2, n_epochs), (n_epochs + 1) // 2, n_epochs}):
-            yield Figure(f"{name}, {objective}, mean |z| in epoch {epoch}", Interval.of_mean(norms[:, epoch - 1]))
+            yield Figure(
+                f"{name}, {objective}, mean norm of the codes in epoch {epoch}", Interval.of_mean(norms[:, epoch - 1])
+            )
         if objective == "norm":
             aurocs = np.array([one.aurocs for one in courses])  # (seeds, epochs)
             say(f"{name}: AUROC by epoch {np.round(aurocs.mean(axis=0), 3).tolist()}")
