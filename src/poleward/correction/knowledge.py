@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Given:
         proposals = {} if rules is None else proposed(rules, table, broken & ~trusted, places)
         return cls(wrong, trusted, broken, proposals, places, rules)
 
-    @property
+    @cached_property
     def proposed(self) -> Bool[np.ndarray, "n d"]:
         """Cells with a proposal."""
         mask = np.zeros(self.broken.shape, bool)

@@ -341,7 +341,8 @@ class ReadQuantities:
         usual = alone.mass * self._lifted(lift, rows)
         right = np.maximum(usual - by_itself - alone.scaled.sum(1), NEVER * usual)
         weight = DIRTY / 2 * alone.mass + by_itself + scaled.sum(1)
-        wrong = np.where(slot >= 0, weight / (right + weight), 1.0)
+        total = right + weight
+        wrong = np.where(slot >= 0, weight / total, 1.0)
         wrong = np.where((slot < 0) & (self.codes[rows] < 0), self.column.missing, wrong)
         choice = self._meant(p, self.codes[rows])
         number = np.full(len(rows), np.nan)
@@ -352,7 +353,7 @@ class ReadQuantities:
             choice = np.where(to_blame, alone.slot[at, best], choice)
         by_row = self.column.of_few_values & (self.codes[rows] < 0) & np.isnan(number)
         support = wrong * np.where(by_row, p[at, choice], 1.0)
-        evidence = np.where(slot >= 0, np.log(right + weight), 0.0)
+        evidence = np.where(slot >= 0, np.log(total), 0.0)
         return Verdict(wrong, choice, np.where(choice != slot, support, 0.0), number, evidence)
 
     def _lifted(self, lift: Float64[np.ndarray, "m k"], rows: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
