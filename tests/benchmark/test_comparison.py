@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from poleward.benchmark.comparison import as_table, by_row, difference, mean_of
@@ -68,6 +70,13 @@ def test_the_best_of_a_column_is_bold_and_the_lowest_fpr_is_the_best():
 def test_the_default_is_compared_with_the_simple_row():
     assert "AUROC of the default minus raw-5nn, paired: +0.100" in as_table(TWO_TABLES, [])
     assert "| -0.100" in lines_of(TWO_TABLES)["raw-5nn"]
+
+
+def test_rows_of_different_code_are_seen_to_differ():
+    older = replace(TWO_TABLES[0], code="0123456789ab")
+    found = lines_of([older, *TWO_TABLES[1:]])
+    assert found["row"].endswith("| code |")
+    assert found["raw-5nn"].endswith("| 012345 c |") and found["default"].endswith("| c |")
 
 
 def test_rows_that_read_labels_are_not_compared():

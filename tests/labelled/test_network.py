@@ -9,7 +9,7 @@ from poleward.objectives.classes.catalogue import build_class_objective
 from poleward.records import Features
 from poleward.training.loop import Plan, train
 
-PLAN = Plan(epochs=6, batch_size=16, learning_rate=0.1, seed=0, optimizer="sgd", schedule="one-cycle")
+PLAN = Plan(epochs=6, batch_size=16, learning_rate=0.1, seed=0, optimizer="muon", schedule="one-cycle")
 
 
 def stripes(n=64):

@@ -312,7 +312,7 @@ def test_the_one_cycle_rate_rises_for_a_fifth_of_the_steps_and_then_falls_to_zer
 
 @pytest.mark.parametrize("n_steps", [1, 4])
 def test_a_run_by_momentum_interrupted_and_resumed_ends_like_one_that_was_not(tmp_path, n_steps):
-    plan = Plan(3, 4, 0.05, 0, optimizer="sgd", schedule="one-cycle", weight_decay=0.1)
+    plan = Plan(3, 4, 0.05, 0, optimizer="muon", schedule="one-cycle", weight_decay=0.1)
     whole, resumed = line(), line()
     history = train(whole, load_rows, 10, plan)
     with pytest.raises(Interrupted):
@@ -321,7 +321,7 @@ def test_a_run_by_momentum_interrupted_and_resumed_ends_like_one_that_was_not(tm
     assert same(resumed.state_dict(), whole.state_dict())
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_weight_decay_makes_weights_smaller(optimizer):
     norms = []
     for decay in (0.0, 1.0):

@@ -12,6 +12,9 @@ DEFAULT = "default"
 SIMPLE = "raw-5nn"
 """The simple row that the default is compared with."""
 
+N_SHOWN = 6
+"""Characters of a code's hash: rows that different code measured are seen to differ."""
+
 Cells = Mapping[tuple[str, int], Outcome]
 """(data set, seed) -> the outcome of one row."""
 
@@ -94,6 +97,8 @@ def columns_of(rows: Mapping[str, Cells], apart: Collection[str]) -> Iterator[tu
     yield "seeds", {row: str(len({seed for _, seed in cells})) for row, cells in rows.items()}
     seconds = {row: float(np.mean([outcome.seconds for outcome in cells.values()])) for row, cells in rows.items()}
     yield "seconds", {row: _short(value, 1) for row, value in seconds.items()}
+    codes = {row: dict.fromkeys(outcome.code[:N_SHOWN] for outcome in cells.values()) for row, cells in rows.items()}
+    yield "code", {row: " ".join(codes[row]) for row in rows}
 
 
 def _from_default(rows: Mapping[str, Cells], row: str) -> Interval | None:

@@ -148,8 +148,9 @@ READING = (
     "Mean over the data sets of the mean over seeds, with 95 % bootstrap intervals over the data sets, or over the"
     " seeds where there is one data set. FPR95 is the share of anomalies accepted where 95 % of the normals are; with"
     " anomalies positive, the share of normals flagged where 95 % of the anomalies are. Differences are taken on the"
-    " same splits. Seconds are of training and scoring; rows of one training share them. On images, rows that train a"
-    " network are run with the first seed only, the default with all seeds."
+    " same splits. Seconds are of training and scoring; rows of one training share them; rows whose code differs"
+    " were measured by different versions. On images, rows that train a network are run with the first seed only, the"
+    " default with all seeds."
 )
 
 

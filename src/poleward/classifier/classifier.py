@@ -35,7 +35,7 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
     width : at least 1; channels of the first convolution (images), of the hidden layers (tables)
     epochs : at least 1; None for about 1,500 (images) or 2,000 (tables) steps
     batch_size : at least 1; fewer samples make one batch
-    learning_rate : above 0, the largest; None for 0.1 (images, SGD) or 0.001 (tables, Adam)
+    learning_rate : above 0, the largest; None for 0.1 (images, Muon) or 0.001 (tables, Adam)
     augment : images only: whether training shows them shifted, mirrored and with a square cut out
     n_neighbors : at least 1, for scores with neighbours
     alpha : in (0, 1), the expected share of samples of the classes that are not accepted

@@ -172,7 +172,7 @@ def training_plan(kind: str, n_samples: int, settings: ClassifierSettings, seed:
         seed=seed,
         device=device,
         half_precision=images and supports_half_precision(device),
-        optimizer="sgd" if images else "adam",
+        optimizer="muon" if images else "adam",
         schedule="one-cycle" if images else "cosine",
         weight_decay=WEIGHT_DECAY if images else 0.0,
     )

@@ -19,7 +19,7 @@ TRAINING_STEPS = {"images": 1500, "table": 2000}
 EPOCHS = {"images": (10, 60), "table": (20, 200)}
 
 LEARNING_RATES = {"images": 0.1, "table": 1e-3}
-"""Of SGD with one rise and fall for images, of Adam for tables."""
+"""Of Muon with one rise and fall for images, of Adam for tables."""
 
 CHOICES = {"objective": tuple(CLASS_OBJECTIVES), "scorer": SCORERS, "stretch": STRETCHES}
 BOUNDED = ("epochs", "batch_size", "learning_rate", "n_neighbors", "alpha", "calibration_share")

@@ -1,4 +1,4 @@
-"""The training loop: shuffled batches, Adam or SGD, a learning rate that ends at 0, checkpoints at any step.
+"""The training loop: shuffled batches, Adam or Muon, a learning rate that ends at 0, checkpoints at any step.
 
 A run is a pure function of its plan: the order of epoch e comes from (seed, e), the noise from one generator whose
 state is
@@ -20,6 +20,7 @@ from poleward.processes.team import any_asks, leads, share, share_gradients
 from poleward.records import Features
 from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import require_finite
+from poleward.training.muon import Muon
 
 LARGEST_GRADIENT_NORM = 10.0
 """Gradients are clipped to this norm."""
@@ -59,7 +60,7 @@ class Plan:
     seed : of the order of the samples and of the noise
     device : a torch device
     half_precision : networks in bfloat16
-    optimizer : "adam", or "sgd" with Nesterov's momentum 0.9
+    optimizer : "adam", or "muon": Nesterov's momentum 0.9, with orthogonal steps for kernels
     schedule : of the learning rate, "cosine" (falling) or "one-cycle" (rising, then falling)
     weight_decay : at least 0, as an L2 penalty of the weights
     """
@@ -228,10 +229,9 @@ def _step(
 
 def _build_optimizer(model: torch.nn.Module, plan: Plan) -> torch.optim.Optimizer:
     rate, decay = plan.learning_rate, plan.weight_decay
-    if plan.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), rate, momentum=MOMENTUM, nesterov=True, weight_decay=decay, fused=True
-        )
+    if plan.optimizer == "muon":
+        dtype = torch.bfloat16 if plan.half_precision else torch.float32
+        return Muon(model.parameters(), rate, MOMENTUM, decay, dtype)
     return torch.optim.Adam(model.parameters(), rate, weight_decay=decay, fused=True)
 
 
