@@ -63,7 +63,7 @@ def test_the_default_asks_logits_and_neighbours_of_features_and_codes_on_scales_
         low, middle, high = np.percentile(part.score(space(unseen)), [16, 50, 84])
         together.append(np.arcsinh((part.score(space(new)) - middle) / ((high - low) / 2)))
     found = build_outlyingness("fused", model, 6, n_neighbors=4, new=unseen).fit(known).score(new)
-    np.testing.assert_allclose(found, np.mean(together, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(found, np.average(together, axis=0, weights=[1, 2, 1]), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", SCORERS)
@@ -77,5 +77,5 @@ def test_a_score_is_of_its_own_sample_alone(name):
 def test_a_fusion_of_one_part_ranks_like_it():
     model = network()
     known, new = said(model), said(model, 9, seed=1)
-    fused, alone = (one.fit(known).score(new) for one in (Fused([MaxLogit()]), MaxLogit()))
+    fused, alone = (one.fit(known).score(new) for one in (Fused([(3.0, MaxLogit())]), MaxLogit()))
     np.testing.assert_array_equal(np.argsort(fused), np.argsort(alone))

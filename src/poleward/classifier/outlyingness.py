@@ -25,17 +25,19 @@ FLATNESS = 1e-3
 
 
 class Fused(PostHoc):
-    """score(x) = mean over parts v of asinh((s_v(x) - m_v) / d_v).
+    """score(x) = sum over parts v of w_v asinh((s_v(x) - m_v) / d_v), w_v the part's share of the weights.
 
     m_v is the median of s_v over samples that nothing was learned from, d_v half the distance between its 16th and 84th
     percentiles. asinh is linear among ordinary samples and logarithmic far out, so no part's huge score drowns the
     others.
 
+    parts : each with its weight, above 0
     new : outputs for such samples of the classes; None for those that the parts are fitted to
     """
 
-    def __init__(self, parts: Sequence[PostHoc], new: Outputs | None = None) -> None:
-        self.parts = tuple(parts)
+    def __init__(self, parts: Sequence[tuple[float, PostHoc]], new: Outputs | None = None) -> None:
+        self.weights = [weight for weight, _ in parts]
+        self.parts = [part for _, part in parts]
         self.new = new
         self.scales: list[tuple[float, float]]
 
@@ -51,7 +53,7 @@ class Fused(PostHoc):
             np.arcsinh((part.score(outputs) - median) / spread)
             for part, (median, spread) in zip(self.parts, self.scales, strict=True)
         ]
-        return np.asarray(np.mean(scaled, axis=0))
+        return np.asarray(np.average(scaled, axis=0, weights=self.weights))
 
 
 class OfCodes(PostHoc):
@@ -86,7 +88,8 @@ def build_outlyingness(
 ) -> PostHoc:
     """The named score for outputs of the network, not yet fitted.
 
-    Beside the largest logit, the fusion asks the nearest features and the nearest codes of images. Values of rows are
+    Beside the largest logit, the fusion asks the nearest codes of images and, with twice the weight, the nearest
+    features. Values of rows are
     not bounded as pixels are, and a row far out has a large logit and a direction like any other; its Mahalanobis
     distance is large as well.
 
@@ -97,8 +100,8 @@ def build_outlyingness(
     SettingError for a score that needs a linear head where the objective has none.
     """
     if name == FUSED:
-        nearest = Nearest(n_neighbors), OfCodes(Nearest(n_neighbors), network)
-        return Fused([MaxLogit(), *(nearest if kind == "images" else (Mahalanobis(),))], new)
+        nearest = (2.0, Nearest(n_neighbors)), (1.0, OfCodes(Nearest(n_neighbors), network))
+        return Fused([(1.0, MaxLogit()), *(nearest if kind == "images" else ((1.0, Mahalanobis()),))], new)
     if name == NEAREST_CODES:
         return OfCodes(Nearest(n_neighbors), network)
     if name == NEAREST:
