@@ -20,7 +20,7 @@ from poleward.processes.team import any_asks, leads, share, share_gradients
 from poleward.records import Features
 from poleward.training.checkpoint import Checkpoint
 from poleward.training.collapse import require_finite
-from poleward.training.muon import Muon
+from poleward.training.muon import Muon, kernel_share
 
 LARGEST_GRADIENT_NORM = 10.0
 """Gradients are clipped to this norm."""
@@ -105,8 +105,16 @@ def epoch_batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> lis
     [3, 2]
     """
     order = np.random.default_rng([seed, epoch]).permutation(n_samples)
-    wanted = math.ceil(n_samples / batch_size)
-    return np.array_split(order, max(1, min(wanted, n_samples // 2)))  # statistics of a batch need two samples
+    return np.array_split(order, batches_per_epoch(n_samples, batch_size))
+
+
+def batches_per_epoch(n_samples: int, batch_size: int) -> int:
+    """How many: statistics of a batch need two samples.
+
+    >>> batches_per_epoch(10, 4), batches_per_epoch(5, 1), batches_per_epoch(1, 4)
+    (3, 2, 1)
+    """
+    return max(1, min(math.ceil(n_samples / batch_size), n_samples // 2))
 
 
 def cosine_decay(done: float) -> float:
@@ -162,7 +170,7 @@ def train(
     if images:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
-    optimizer = _build_optimizer(model, plan)
+    optimizer = _build_optimizer(model, plan, n_samples)
     schedule = SCHEDULES[plan.schedule]
     generator = torch.Generator().manual_seed(plan.seed)
     progress = Progress()
@@ -227,11 +235,12 @@ def _step(
     return terms
 
 
-def _build_optimizer(model: torch.nn.Module, plan: Plan) -> torch.optim.Optimizer:
+def _build_optimizer(model: torch.nn.Module, plan: Plan, n_samples: int) -> torch.optim.Optimizer:
     rate, decay = plan.learning_rate, plan.weight_decay
     if plan.optimizer == "muon":
         dtype = torch.bfloat16 if plan.half_precision else torch.float32
-        return Muon(model.parameters(), rate, MOMENTUM, decay, dtype)
+        share = kernel_share(plan.epochs * batches_per_epoch(n_samples, plan.batch_size))
+        return Muon(model.parameters(), rate, share, MOMENTUM, decay, dtype)
     return torch.optim.Adam(model.parameters(), rate, weight_decay=decay, fused=True)
 
 

@@ -24,6 +24,9 @@ KERNEL_DIMS = 4
 KERNEL_SHARE = 0.25
 """Of the learning rate, for kernels: how far one step may turn them, in radians."""
 
+SHORT = 500
+"""Steps of a run; in a shorter one kernels turn further at each, or they would hardly leave where they began."""
+
 ITERATIONS = 3
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
 """Of x, x^3 and x^5: steepest at 0 among those that stay near 1 (Jordan et al. 2024)."""
@@ -36,6 +39,7 @@ class Muon(torch.optim.Optimizer):
     ----------
     parameters : tensors; those of four dimensions are kernels, and must be followed by a normalisation
     lr : above 0
+    kernel_share : above 0, of lr, for kernels
     momentum : in [0, 1), m
     weight_decay : at least 0, an L2 penalty of all but the kernels
     dtype : that steps of kernels are made orthogonal in
@@ -45,12 +49,13 @@ class Muon(torch.optim.Optimizer):
         self,
         parameters: Iterable[Tensor],
         lr: float,
+        kernel_share: float,
         momentum: float,
         weight_decay: float = 0.0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        self.dtype = dtype
+        self.kernel_share, self.dtype = kernel_share, dtype
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -72,7 +77,16 @@ class Muon(torch.optim.Optimizer):
             return
         parameter.mul_(sqrt(len(parameter)) / parameter.norm())
         turn = polar(step.flatten(1).to(self.dtype)).to(parameter.dtype)
-        parameter.sub_(turn.view(parameter.shape), alpha=KERNEL_SHARE * group["lr"])
+        parameter.sub_(turn.view(parameter.shape), alpha=self.kernel_share * group["lr"])
+
+
+def kernel_share(n_steps: int) -> float:
+    """Share of the learning rate for kernels in a run of this many steps: 1/4 max(1, sqrt(500 / steps)).
+
+    >>> kernel_share(2000), kernel_share(125)
+    (0.25, 0.5)
+    """
+    return KERNEL_SHARE * max(1.0, sqrt(SHORT / n_steps))
 
 
 def polar(matrix: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
