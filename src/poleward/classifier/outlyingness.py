@@ -89,9 +89,8 @@ def build_outlyingness(
     """The named score for outputs of the network, not yet fitted.
 
     Beside the largest logit, the fusion asks the nearest codes of images and, with twice the weight, the nearest
-    features. Values of rows are
-    not bounded as pixels are, and a row far out has a large logit and a direction like any other; its Mahalanobis
-    distance is large as well.
+    features. Values of rows are not bounded as pixels are, and a row far out has a large logit and a direction like any
+    other; its Mahalanobis distance is large as well.
 
     new : outputs for samples of the classes that the network has not seen, from which a fusion learns its scales
 
