@@ -97,8 +97,10 @@ def columns_of(rows: Mapping[str, Cells], apart: Collection[str]) -> Iterator[tu
     yield "seeds", {row: str(len({seed for _, seed in cells})) for row, cells in rows.items()}
     seconds = {row: float(np.mean([outcome.seconds for outcome in cells.values()])) for row, cells in rows.items()}
     yield "seconds", {row: _short(value, 1) for row, value in seconds.items()}
-    codes = {row: dict.fromkeys(outcome.code[:N_SHOWN] for outcome in cells.values()) for row, cells in rows.items()}
-    yield "code", {row: " ".join(codes[row]) for row in rows}
+    yield (
+        "code",
+        {row: " ".join(dict.fromkeys(o.code[:N_SHOWN] for o in cells.values())) for row, cells in rows.items()},
+    )
 
 
 def _from_default(rows: Mapping[str, Cells], row: str) -> Interval | None:

@@ -99,8 +99,12 @@ def build_outlyingness(
     SettingError for a score that needs a linear head where the objective has none.
     """
     if name == FUSED:
-        nearest = (2.0, Nearest(n_neighbors)), (1.0, OfCodes(Nearest(n_neighbors), network))
-        return Fused([(1.0, MaxLogit()), *(nearest if kind == "images" else ((1.0, Mahalanobis()),))], new)
+        parts: list[tuple[float, PostHoc]] = [(1.0, MaxLogit())]
+        if kind == "images":
+            parts += [(2.0, Nearest(n_neighbors)), (1.0, OfCodes(Nearest(n_neighbors), network))]
+        else:
+            parts += [(1.0, Mahalanobis())]
+        return Fused(parts, new)
     if name == NEAREST_CODES:
         return OfCodes(Nearest(n_neighbors), network)
     if name == NEAREST:

@@ -170,7 +170,8 @@ def train(
     if images:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
-    optimizer = _build_optimizer(model, plan, n_samples)
+    n_steps = plan.epochs * batches_per_epoch(n_samples, plan.batch_size)
+    optimizer = _build_optimizer(model, plan, n_steps)
     schedule = SCHEDULES[plan.schedule]
     generator = torch.Generator().manual_seed(plan.seed)
     progress = Progress()
@@ -183,12 +184,12 @@ def train(
             if any_asks(stop is not None and stop()):
                 raise Interrupted(_leave(checkpoint, model, optimizer, generator, progress))
             n_done = epoch * len(batches) + progress.step
-            _set_learning_rate(optimizer, plan.learning_rate * schedule(n_done / (plan.epochs * len(batches))))
+            _set_learning_rate(optimizer, plan.learning_rate * schedule(n_done / n_steps))
             terms = _step(model, optimizer, load(share(rows)), epoch, plan, generator)
             require_finite(terms, epoch)
             progress.add(terms, len(batches))
             if on_step is not None:
-                on_step(n_done + 1, plan.epochs * len(batches))
+                on_step(n_done + 1, n_steps)
             if checkpoint is not None and checkpoint.due() and leads():
                 checkpoint.save(model, optimizer, generator, vars(progress))
     model.eval()
@@ -235,12 +236,11 @@ def _step(
     return terms
 
 
-def _build_optimizer(model: torch.nn.Module, plan: Plan, n_samples: int) -> torch.optim.Optimizer:
+def _build_optimizer(model: torch.nn.Module, plan: Plan, n_steps: int) -> torch.optim.Optimizer:
     rate, decay = plan.learning_rate, plan.weight_decay
     if plan.optimizer == "muon":
         dtype = torch.bfloat16 if plan.half_precision else torch.float32
-        share = kernel_share(plan.epochs * batches_per_epoch(n_samples, plan.batch_size))
-        return Muon(model.parameters(), rate, share, MOMENTUM, decay, dtype)
+        return Muon(model.parameters(), rate, kernel_share(n_steps), MOMENTUM, decay, dtype)
     return torch.optim.Adam(model.parameters(), rate, weight_decay=decay, fused=True)
 
 
