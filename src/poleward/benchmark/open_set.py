@@ -70,8 +70,8 @@ class Budget:
 
 
 USUAL = ""
-BUDGETS = {USUAL: Budget(32, 6), "-hour": Budget(48, 32, 256), "-gpu": Budget(96, 32, 512)}
-"""By what is added to an objective's name: minutes of a CPU core, an hour of one, and what a GPU does in minutes."""
+BUDGETS = {USUAL: Budget(32, 6), "-short": Budget(16, 4), "-hour": Budget(48, 32, 256), "-gpu": Budget(96, 32, 512)}
+"""By what is added to an objective's name: minutes of a CPU core, one or two, an hour, and what a GPU does in minutes."""
 
 INPUT_SCORE = "odin"
 """The score that needs the network itself."""
@@ -170,7 +170,7 @@ def epochs_of(objective: str, budget: Budget) -> int:
 def contenders() -> list[Contender]:
     """One for each class objective and budget, with a row for every score that its head allows; the released network.
 
-    More than the usual budget is spent only where it is asked for.
+    Another budget than the usual one is spent only where it is asked for.
     """
     trainings = Trainings()
     ours = [
