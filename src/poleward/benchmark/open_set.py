@@ -71,7 +71,7 @@ class Budget:
 
 USUAL = ""
 BUDGETS = {USUAL: Budget(32, 6), "-short": Budget(16, 4), "-hour": Budget(48, 32, 256), "-gpu": Budget(96, 32, 512)}
-"""By what is added to an objective's name: minutes of a CPU core, one or two, an hour, and what a GPU does in minutes."""
+"""By what is added to an objective's name: minutes of a CPU core, one or two of them, an hour, minutes of a GPU."""
 
 INPUT_SCORE = "odin"
 """The score that needs the network itself."""

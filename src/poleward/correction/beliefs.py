@@ -1,7 +1,7 @@
 """What is believed of the cells of a table, and which of them are hidden from the others for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poleward.correction.conditional import CHUNK, Conditional, Shown
 from poleward.correction.knowledge import Given
 from poleward.correction.quantities import ReadQuantities
-from poleward.correction.swaps import Swap
+from poleward.correction.swaps import Swap, posterior
 from poleward.correction.verdict import Verdict
 from poleward.correction.words import ReadWords
 
@@ -21,6 +21,9 @@ ROUNDS = 6
 
 SUSPECTED = 0.5
 """Probability of being wrong above which it is tried to hide a cell from the others, and below which to show it."""
+
+HARDLY = 0.02
+"""Probability of being wrong below which a cell need not be exchanged with another."""
 
 IMPOSSIBLE = 1e-9
 """Smallest probability that a cell is what it is taken for."""
@@ -68,13 +71,38 @@ class Beliefs:
         for name, array in vars(verdict).items():
             getattr(self, name)[rows, column] = array
 
-    def swap(self, rows: Int64[np.ndarray, " m"], one: int, other: int, p: Float64[np.ndarray, " m"]) -> None:
-        """Take over that two cells of some rows were swapped with probability p."""
+    def doubtful(self, swap: Swap) -> Int64[np.ndarray, " m"]:
+        """Rows in which one of two columns' cells is wrong with more than next to no probability."""
+        return np.flatnonzero((self.wrong[:, swap.pair] > HARDLY).any(1))
+
+    def exchange(
+        self, rows: Int64[np.ndarray, " m"], swap: Swap, p: Float64[np.ndarray, " m"], found: "Beliefs"
+    ) -> None:
+        """Take over that two cells of some rows were swapped with probability p.
+
+        found : what is believed of these rows with the two cells exchanged
+        """
         certain = p > SUSPECTED
-        for column, partner in ((one, other), (other, one)):
-            self.wrong[rows, column] = np.maximum(self.wrong[rows, column], p)
-            self.support[rows[certain], column] = p[certain]
-            self.partner[rows[certain], column] = partner
+        at, cells = rows[certain], np.ix_(rows, np.array(swap.pair))
+        wrong = np.maximum(self.wrong[cells], p[:, None])
+        for name, array in vars(found).items():
+            getattr(self, name)[at] = array[certain]
+        self.wrong[cells] = wrong
+        for column, partner in (swap.pair, swap.pair[::-1]):
+            self.hidden[at, column] = True
+            self.support[at, column] = p[certain]
+            self.partner[at, column] = partner
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Two columns that are swapped in some rows, and what each makes of the other's cells.
+
+    read : the first column's reading of the second one's cells, and the second's of the first's
+    """
+
+    swap: Swap
+    read: tuple[Read, Read]
 
 
 @dataclass(frozen=True)
@@ -83,18 +111,46 @@ class Hearing:
 
     conditional : p(cell | the other cells of its row)
     read : the columns
-    swaps, swapped : columns that are swapped in some rows, and the probability of that for each row
     given : what the user knows
+    exchanges : columns that are swapped in some rows
+    at_a_time : rows computed at a time
     """
 
     conditional: Conditional
     read: Sequence[Read]
-    swaps: Sequence[Swap]
-    swapped: Sequence[Float64[np.ndarray, " n"]]
     given: Given
+    exchanges: Sequence[Exchange] = ()
+    at_a_time: int = CHUNK
 
     def beliefs(self) -> Beliefs:
-        """Hide the cells without which each row is most likely.
+        """Hide the cells without which each row is likeliest, then exchange those by which it becomes likelier yet."""
+        beliefs = self._with_hidden()
+        for exchange in self.exchanges:
+            rows, found, odds = self.exchanged(beliefs, exchange, beliefs.doubtful(exchange.swap))
+            beliefs.exchange(rows, exchange.swap, posterior(odds, exchange.swap.share), found)
+        return beliefs
+
+    def exchanged(
+        self, beliefs: Beliefs, exchange: Exchange, rows: Int64[np.ndarray, " m"]
+    ) -> tuple[Int64[np.ndarray, " k"], Beliefs, Float64[np.ndarray, " k"]]:
+        """Exchange two cells in those of the rows that hold both, and trust neither.
+
+        Returns these rows, what is then believed of them, and by how much ln of their pseudo-likelihood grows, the
+        exchanged cells being right.
+        """
+        first, second = pair = exchange.swap.pair
+        free = ~self.given.trusted[:, pair].any(1)
+        rows = rows[(free & self.read[first].held & self.read[second].held)[rows]]
+        read = list(self.read)
+        read[first], read[second] = exchange.read
+        hidden = beliefs.hidden[rows]
+        hidden[:, pair] = False
+        other = replace(self, read=read, given=self.given.without(pair), exchanges=())
+        found = other.judged(rows, hidden)
+        return rows, found, found.likelihood - beliefs.likelihood[rows]
+
+    def _with_hidden(self) -> Beliefs:
+        """What is believed when those cells are hidden without which each row is most likely.
 
         Those that are strange by themselves are hidden together, if that helps; then the most suspected one, as long as
         that does.
@@ -114,14 +170,12 @@ class Hearing:
     def judged(self, rows: Int64[np.ndarray, " m"], hidden: Bool[np.ndarray, "m d"]) -> Beliefs:
         """What is believed of some rows when these cells are hidden from the others."""
         beliefs = Beliefs.blank(hidden)
-        for start in range(0, len(rows), CHUNK):
-            at = np.arange(start, min(start + CHUNK, len(rows)))
+        for start in range(0, len(rows), self.at_a_time):
+            at = np.arange(start, min(start + self.at_a_time, len(rows)))
             some = rows[at]
-            for column, p in enumerate(self.conditional.probabilities(self._shown[some].without(hidden[at]))):
+            cells = self._shown[some].without(hidden[at])
+            for column, p in enumerate(self.conditional.probabilities(cells, self.at_a_time)):
                 beliefs.put(at, column, self.read[column].judge(p, some))
-            for swap, p in zip(self.swaps, self.swapped, strict=True):
-                free = ~self.given.trusted[some][:, [swap.first, swap.second]].any(1)
-                beliefs.swap(at, swap.first, swap.second, p[some] * free)
             beliefs.wrong[at] = self.given.weighed(beliefs.wrong[at], some)
         return beliefs
 

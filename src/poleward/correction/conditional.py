@@ -361,16 +361,16 @@ class Conditional:
         ]
         return replace(whole, trust=TRUSTS[np.sum(tried, axis=0).argmax(0)])
 
-    def probabilities(self, shown: Shown) -> list[Float64[np.ndarray, "n slots"]]:
-        """For each column, the probability of its slots given the other shown cells of each row; at most `CHUNK` rows.
+    def probabilities(self, shown: Shown, at_a_time: int = CHUNK) -> list[Float64[np.ndarray, "n slots"]]:
+        """For each column, the probability of its slots given the other shown cells of each row.
 
-        Rows are computed in chunks of one size, so that none depends on those beside it.
+        at_a_time : at least n; so many rows are computed, whatever n, so that none depends on those beside it
         """
         n = len(shown.slot)
         log_m = [np.log(self.frequency[slots]) for slots in self.layout.ranges]
         if not self.networks:
             return [softmax(np.repeat(log[None], n, axis=0)) for log in log_m]
-        logs = self._log_supported(shown[np.minimum(np.arange(CHUNK), n - 1)])
+        logs = self._log_supported(shown[np.minimum(np.arange(at_a_time), n - 1)])
         return [softmax(t * log[:n] + (1 - t) * m) for t, log, m in zip(self.trust, logs, log_m, strict=True)]
 
     def _log_supported(self, shown: Shown) -> list[NDArray[np.float64]]:

@@ -1,7 +1,7 @@
 """What the user knows of the cells of a table, in the order of the judged columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,14 @@ class Given:
         broken = nothing if rules is None else rules.violations(table)[:, places]
         proposals = {} if rules is None else proposed(rules, table, broken & ~trusted, places)
         return cls(wrong, trusted, broken, proposals, places, rules)
+
+    def without(self, columns: Sequence[int]) -> "Given":
+        """The same, but nothing is known of these columns."""
+        wrong, trusted, broken = (mask.copy() for mask in (self.wrong, self.trusted, self.broken))
+        for mask in (wrong, trusted, broken):
+            mask[:, columns] = False
+        proposals = {cell: value for cell, value in self.proposals.items() if cell[1] not in columns}
+        return replace(self, wrong=wrong, trusted=trusted, broken=broken, proposals=proposals)
 
     @cached_property
     def proposed(self) -> Bool[np.ndarray, "n d"]:

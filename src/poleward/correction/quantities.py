@@ -311,6 +311,11 @@ class ReadQuantities:
     alone: Suspicion
 
     @property
+    def held(self) -> Bool[np.ndarray, " n"]:
+        """(n,) whether there is a number."""
+        return self.slot >= 0
+
+    @property
     def shown(self) -> Int64[np.ndarray, " n"]:
         """(n,) the slot of a frequent value; all others share one, so that only their number tells them apart.
 

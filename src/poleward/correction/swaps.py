@@ -1,7 +1,7 @@
 """Columns whose cells were put into each other's place in some rows."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -34,6 +34,11 @@ class Swap:
     first: int
     second: int
     share: float
+
+    @property
+    def pair(self) -> list[int]:
+        """The two places."""
+        return [self.first, self.second]
 
     def probability(self, columns: Sequence[Column], table: pa.Table) -> Float64[np.ndarray, " n"]:
         """P(swapped) of each row, by these two cells alone."""
@@ -70,11 +75,26 @@ def found_swaps(columns: Sequence[Column], table: pa.Table) -> tuple[Swap, ...]:
         if alike(one, other, table):
             odds = log_odds(one, other, some)
             share = share_of(odds)
-            if share >= max(SHARE, FEWEST_ROWS / len(odds)):
-                gains[Swap(i, j, share)] = float(np.logaddexp(np.log1p(-share), np.log(share) + odds).sum())
+            if share >= fewest(len(odds)):
+                gains[Swap(i, j, share)] = gain_of(odds, share)
+    return kept_apart(gains)
+
+
+def fewest(n_rows: int) -> float:
+    """The smallest share of the rows to believe in."""
+    return max(SHARE, FEWEST_ROWS / max(1, n_rows))
+
+
+def gain_of(odds: Float64[np.ndarray, " n"], share: float) -> float:
+    """Nats by which a swap in this share of the rows explains them better than none."""
+    return float(np.logaddexp(np.log1p(-share), np.log(share) + odds).sum())
+
+
+def kept_apart(gains: Mapping[Swap, float]) -> tuple[Swap, ...]:
+    """The swaps that gain more than `EVIDENCE`, the largest gains first, no column in two of them."""
     kept: list[Swap] = []
     for swap in sorted(gains, key=lambda one: -gains[one]):
-        if gains[swap] > EVIDENCE and not {swap.first, swap.second} & {c for s in kept for c in (s.first, s.second)}:
+        if gains[swap] > EVIDENCE and not {*swap.pair} & {column for one in kept for column in one.pair}:
             kept.append(swap)
     return tuple(kept)
 

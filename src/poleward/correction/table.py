@@ -2,7 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,9 +15,10 @@ from poleward.artifact.naming import under
 from poleward.correction.beliefs import SUSPECTED, Beliefs, Hearing, shown, stacked
 from poleward.correction.conditional import Conditional, Layout, Order
 from poleward.correction.constraints import Constraints
+from poleward.correction.exchange import exchange_of, shown_by_rows
 from poleward.correction.knowledge import Given
 from poleward.correction.quantities import FORMS, MOST_INTERVALS, Quantities, understood
-from poleward.correction.swaps import Swap, found_swaps
+from poleward.correction.swaps import MOST_ROWS, Swap, found_swaps
 from poleward.correction.words import Words
 from poleward.data.columns import (
     IGNORE,
@@ -85,19 +86,21 @@ class TableCorrector:
         rng = np.random.default_rng(seed)
         if table.num_rows > FIT_ROWS:
             table = table.take(np.sort(rng.permutation(table.num_rows)[:FIT_ROWS]))
-        columns = fit_columns(table, types or {})
-        swaps = found_swaps(columns, table)
-        if swaps:
-            table = without_swapped(table, columns, swaps)
-            columns = fit_columns(table, types or {})
-        layout = Layout.of([column.n_slots for column in columns])
-        cells = named(table)
-        read = [column.read(cells[column.name]) for column in columns]
-        own = stacked([cells.slot for cells in read], table.num_rows)
-        if not network or not 2 <= len(columns) <= MOST_COLUMNS:
-            return cls(columns, table.schema, swaps, Conditional.of_frequencies(layout, own))
-        order = Order(*(np.concatenate([getattr(column, name) for column in columns]) for name in ("ranks", "alone")))
-        return cls(columns, table.schema, swaps, Conditional.fit(layout, shown(read, table.num_rows), own, seed, order))
+        columns, left = fit_columns(table, types or {}), table
+        by_cells = found_swaps(columns, table)
+        if by_cells:
+            left = without(table, columns, swapped_by_cells(by_cells, columns, table))
+            columns = fit_columns(left, types or {})
+        corrector = cls(columns, table.schema, by_cells, learned(columns, left, seed, network))
+        if not corrector.conditional.networks:
+            return corrector
+        by_rows = corrector._swaps_shown(table)
+        if shows_more(by_rows, by_cells):
+            left = without(table, columns, replace(corrector, swaps=by_rows)._swapped(table))
+            columns = fit_columns(left, types or {})
+            corrector = cls(columns, table.schema, by_rows, learned(columns, left, seed, network))
+            by_rows = corrector._swaps_shown(table)
+        return replace(corrector, swaps=by_rows)
 
     def correct(
         self, table: pa.Table, constraints: Constraints | None = None, threshold: float | None = None
@@ -124,10 +127,7 @@ class TableCorrector:
         at = {name: place for place, name in enumerate(table.column_names)}
         places = [at[column.name] for column in self.columns]
         given = Given.of(constraints, table, places)
-        cells = named(table)
-        read = [column.read(cells[column.name]) for column in self.columns]
-        swapped = [swap.probability(self.columns, table) for swap in self.swaps]
-        beliefs = Hearing(self.conditional, read, self.swaps, swapped, given).beliefs()
+        beliefs = self._hearing(table, given).beliefs()
         probability = np.zeros((table.num_rows, table.num_columns))
         probability[:, places] = np.round(beliefs.wrong, 9)  # digits that no order of summing touches
         wanted = np.zeros(probability.shape)
@@ -178,6 +178,23 @@ class TableCorrector:
             if now != then:
                 raise SchemaError(f"column {name!r} holds {now}, but held {then} when it was learned; convert it")
 
+    def _hearing(self, table: pa.Table, given: Given | None = None) -> Hearing:
+        """The rows of a table, of which nothing is known unless it is given."""
+        cells = named(table)
+        if given is None:
+            given = Given.of(Constraints(), table, [table.column_names.index(column.name) for column in self.columns])
+        read = [column.read(cells[column.name]) for column in self.columns]
+        return Hearing(self.conditional, read, given, [exchange_of(swap, self.columns, cells) for swap in self.swaps])
+
+    def _swaps_shown(self, table: pa.Table) -> tuple[Swap, ...]:
+        """The swaps that rows of a table show when two of their cells are exchanged."""
+        some = table.slice(0, MOST_ROWS)
+        return shown_by_rows(replace(self, swaps=())._hearing(some), self.columns, some)
+
+    def _swapped(self, table: pa.Table) -> Bool[np.ndarray, "n d"]:
+        """The cells of the learned columns that are most likely swapped."""
+        return self._hearing(table).beliefs().partner >= 0
+
     def _wanted(
         self, table: pa.Table, beliefs: Beliefs, given: Given, threshold: float | None
     ) -> Float64[np.ndarray, "n d"]:
@@ -224,14 +241,42 @@ def fit_columns(table: pa.Table, types: Mapping[str, str]) -> tuple[Column, ...]
     return tuple(column for column in fitted if column is not None)
 
 
-def without_swapped(table: pa.Table, columns: Sequence[Column], swaps: Sequence[Swap]) -> pa.Table:
-    """The table without the cells that were most likely swapped."""
+def learned(columns: Sequence[Column], table: pa.Table, seed: int, network: bool) -> Conditional:
+    """What the other cells of a row say about each; without networks, what its column says."""
+    layout, cells = Layout.of([column.n_slots for column in columns]), named(table)
+    read = [column.read(cells[column.name]) for column in columns]
+    own = stacked([cells.slot for cells in read], table.num_rows)
+    if not network or not 2 <= len(columns) <= MOST_COLUMNS:
+        return Conditional.of_frequencies(layout, own)
+    order = Order(*(np.concatenate([getattr(column, name) for column in columns]) for name in ("ranks", "alone")))
+    return Conditional.fit(layout, shown(read, table.num_rows), own, seed, order)
+
+
+def swapped_by_cells(swaps: Sequence[Swap], columns: Sequence[Column], table: pa.Table) -> Bool[np.ndarray, "n d"]:
+    """The cells of the learned columns that are most likely swapped, by the two cells alone."""
+    swapped = np.zeros((table.num_rows, len(columns)), bool)
     for swap in swaps:
-        rows = pa.array(swap.probability(columns, table) > SUSPECTED)
-        for name in (columns[swap.first].name, columns[swap.second].name):
-            kept = pc.if_else(rows, pa.scalar(None, table[name].type), table[name])
-            table = table.set_column(table.column_names.index(name), table.schema.field(name), kept)
+        swapped[:, swap.pair] = (swap.probability(columns, table) > SUSPECTED)[:, None]
+    return swapped
+
+
+def without(table: pa.Table, columns: Sequence[Column], cells: Bool[np.ndarray, "n d"]) -> pa.Table:
+    """The table without some cells of the learned columns."""
+    for column, gone in zip(columns, cells.T, strict=True):
+        if gone.any():
+            kept = pc.if_else(pa.array(gone), pa.scalar(None, table[column.name].type), table[column.name])
+            table = table.set_column(table.column_names.index(column.name), table.schema.field(column.name), kept)
     return table
+
+
+def shows_more(swaps: Sequence[Swap], known: Sequence[Swap]) -> bool:
+    """Tell whether some columns are swapped in more than twice as many rows as known.
+
+    >>> shows_more([Swap(0, 1, 0.05)], [Swap(0, 1, 0.04)]), shows_more([Swap(0, 1, 0.05)], [])
+    (False, True)
+    """
+    shares = {(swap.first, swap.second): swap.share for swap in known}
+    return any(swap.share > 2 * shares.get((swap.first, swap.second), 0.0) for swap in swaps)
 
 
 def fit_column(name: str, column: Any, kind: str | None, most_slots: int) -> Column | None:

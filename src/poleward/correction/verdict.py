@@ -25,7 +25,7 @@ class Verdict:
     support : probability that the cell is wrong and that just this value is meant, in [0, wrong]; for a number among
         many values, that the cell is wrong, if the value lies in another slot, else 0
     number : the value itself, where it is not the typical one of its slot, else NaN
-    evidence : ln of the probability that the cell is as it stands, right or wrong, but for a constant of the cell
+    evidence : ln of the probability that the cell is as it stands, right or wrong; 0 where it holds no value
     """
 
     wrong: Float64[np.ndarray, " n"]

@@ -169,6 +169,11 @@ class ReadWords:
         return np.where(self.codes >= 0, self.own[self.codes], -1)
 
     @property
+    def held(self) -> Bool[np.ndarray, " n"]:
+        """(n,) whether there is a text."""
+        return self.codes >= 0
+
+    @property
     def shown(self) -> Int64[np.ndarray, " n"]:
         """(n,) the same, but for a text most likely misspelt the slot that was meant, by frequency."""
         share = np.log(self.column.counts / self.column.counts.sum())
@@ -200,7 +205,7 @@ class ReadWords:
         choice = np.where(missing, p.argmax(1), choice)
         support = np.where(missing, self.column.missing * p[at, choice], support)
         wrong = np.where(missing, self.column.missing, wrong)
-        evidence = np.where(missing, 0.0, np.log(total))
+        evidence = np.where(missing, 0.0, np.log(total) + self._scale[codes])
         return Verdict(wrong, choice, support, np.full(len(rows), np.nan), evidence)
 
     def _right(self, p: Float64[np.ndarray, "m k"], codes: Int64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
