@@ -88,9 +88,9 @@ def build_outlyingness(
 ) -> PostHoc:
     """The named score for outputs of the network, not yet fitted.
 
-    Beside the largest logit, the fusion asks the nearest codes of images and, with twice the weight, the nearest
-    features. Values of rows are not bounded as pixels are, and a row far out has a large logit and a direction like any
-    other; its Mahalanobis distance is large as well.
+    Beside the largest logit, the fusion asks the nearest features of images, with twice the weight. Values of rows are
+    not bounded as pixels are, and a row far out has a large logit and a direction like any other; its Mahalanobis
+    distance is large as well.
 
     new : outputs for samples of the classes that the network has not seen, from which a fusion learns its scales
 
@@ -100,10 +100,7 @@ def build_outlyingness(
     """
     if name == FUSED:
         parts: list[tuple[float, PostHoc]] = [(1.0, MaxLogit())]
-        if kind == "images":
-            parts += [(2.0, Nearest(n_neighbors)), (1.0, OfCodes(Nearest(n_neighbors), network))]
-        else:
-            parts += [(1.0, Mahalanobis())]
+        parts.append((2.0, Nearest(n_neighbors)) if kind == "images" else (1.0, Mahalanobis()))
         return Fused(parts, new)
     if name == NEAREST_CODES:
         return OfCodes(Nearest(n_neighbors), network)
