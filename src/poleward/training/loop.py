@@ -1,8 +1,7 @@
 """The training loop: shuffled batches, Adam or Muon, a learning rate that ends at 0, checkpoints at any step.
 
 A run is a pure function of its plan: the order of epoch e comes from (seed, e), the noise from one generator whose
-state is
-checkpointed, so that an interrupted run, resumed, ends with the weights of an uninterrupted one.
+state is checkpointed, so that an interrupted run, resumed, ends with the weights of an uninterrupted one.
 """
 
 import math
