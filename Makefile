@@ -36,7 +36,7 @@ bench: install  ## SUITE=speed, tables, images, ... in full, with its record in 
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/poleward bench $(SUITE) --out results
 
-bench-quick: install  ## every suite of quality on made data, in two minutes
+bench-quick: install  ## every suite of quality on made data, in about two minutes
 	for suite in tables images compression published ood generation audit reranking correction; do $(BIN)/poleward bench $$suite --quick || exit 1; done
 
 release: install  ## wheel, sdist, the packages behind them and their licences, into dist
