@@ -21,6 +21,7 @@ from poleward.correction.swaps import (
     share_of,
     worth_a_look,
 )
+from poleward.data.columns import named
 
 SUSPECT = 0.3
 """Probability of being wrong that one of two cells must exceed, and the other `HARDLY`, for their exchange to be tried
@@ -51,7 +52,7 @@ def shown_by_rows(hearing: Hearing, columns: Sequence[Column], table: pa.Table) 
     """
     beliefs = hearing.beliefs()
     few = replace(hearing, at_a_time=FEW)
-    cells = dict(zip(table.column_names, table.columns, strict=True))
+    cells = named(table)
     gains: dict[Swap, float] = {}
     for i, j in itertools.combinations(worth_a_look(columns, table), 2):
         wrong = beliefs.wrong[:, [i, j]]

@@ -26,6 +26,7 @@ from poleward.data.columns import (
     is_text,
     known,
     listed,
+    named,
     natural_kind,
     own_order,
     readable,
@@ -124,8 +125,7 @@ class TableCorrector:
         self._check(table)
         constraints = constraints or Constraints()
         constraints.check(table.column_names, (table.num_rows, table.num_columns))
-        at = {name: place for place, name in enumerate(table.column_names)}
-        places = [at[column.name] for column in self.columns]
+        places = self._places(table)
         given = Given.of(constraints, table, places)
         beliefs = self._hearing(table, given).beliefs()
         probability = np.zeros((table.num_rows, table.num_columns))
@@ -178,11 +178,15 @@ class TableCorrector:
             if now != then:
                 raise SchemaError(f"column {name!r} holds {now}, but held {then} when it was learned; convert it")
 
+    def _places(self, table: pa.Table) -> list[int]:
+        """Where the learned columns stand in a table."""
+        at = {name: place for place, name in enumerate(table.column_names)}
+        return [at[column.name] for column in self.columns]
+
     def _hearing(self, table: pa.Table, given: Given | None = None) -> Hearing:
         """The rows of a table, of which nothing is known unless it is given."""
         cells = named(table)
-        if given is None:
-            given = Given.of(Constraints(), table, [table.column_names.index(column.name) for column in self.columns])
+        given = given or Given.of(Constraints(), table, self._places(table))
         read = [column.read(cells[column.name]) for column in self.columns]
         return Hearing(self.conditional, read, given, [exchange_of(swap, self.columns, cells) for swap in self.swaps])
 
@@ -303,11 +307,6 @@ def likely_kind(type: pa.DataType, cells: Any) -> str | None:  # noqa: A002
                 return kind
         return "categorical"
     return natural_kind(type, cells)
-
-
-def named(table: pa.Table) -> dict[str, Any]:
-    """The columns by their names, looked up once where there are thousands."""
-    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def most_probable(wanted: Float64[np.ndarray, "n columns"], most: int | None) -> Bool[np.ndarray, "n columns"]:

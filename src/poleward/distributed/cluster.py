@@ -17,6 +17,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from poleward import errors
+from poleward.data.columns import named
 from poleward.data.parts import parts
 from poleward.data.rankings import COLUMNS, SCHEMA, ranking_of
 from poleward.data.source import Batch, Source
@@ -122,7 +123,7 @@ def _damaged(names: list[str | None], faults: list[str]) -> list[tuple[str, str]
 def _block(batch: Batch) -> pa.Table:
     data = batch.data
     if isinstance(data, pa.Table):
-        columns = dict(zip(data.column_names, data.columns, strict=True))
+        columns = named(data)
     else:
         columns = {IMAGE: pa.array([_as_file(image) for image in data], pa.large_binary())}
     names = pa.array(batch.ids, pa.string())
