@@ -59,7 +59,9 @@ def test_scores_are_in_the_order_of_the_samples_whatever_else_is_ranked(split, c
 
 
 def test_trainings_on_other_classes_are_let_go(split, monkeypatch):
-    monkeypatch.setattr(open_set, "fit_classifier", lambda *said: ClassifierModel.__new__(ClassifierModel))
+    model = ClassifierModel.__new__(ClassifierModel)
+    model.device = "cpu"
+    monkeypatch.setattr(open_set, "fit_classifier", lambda *said: model)
     small, trainings = Budget(32, 1), Trainings()
     fewer = replace(split, train=split.train[:-9], labels=split.labels[:-9])
     first = trainings.of("islands", small, split)

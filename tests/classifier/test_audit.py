@@ -15,7 +15,13 @@ def memory(n=400, share=0.05, seed=0):
     wrong = rng.random(n) < share
     prints = np.arange(n, dtype=np.uint64)
     kept = Memory(
-        tuple(f"s{i}" for i in range(n)), prints, np.where(wrong, 1 - true, true), np.ones(n, bool), features, features
+        tuple(f"s{i}" for i in range(n)),
+        prints,
+        np.where(wrong, 1 - true, true),
+        np.ones(n, bool),
+        features,
+        features,
+        features,
     )
     return kept, wrong
 
@@ -83,7 +89,7 @@ def test_a_training_sample_is_no_copy_of_itself_and_each_pair_stands_once():
     prints, sketches = kept.prints.copy(), kept.sketches.copy()
     prints[3], sketches[3] = prints[1], sketches[1]
     sketches[8] = sketches[2] + np.float32(1e-6)
-    twins = Memory(kept.ids, prints, kept.labels, kept.trained, kept.features, sketches)
+    twins = Memory(kept.ids, prints, kept.labels, kept.trained, kept.features, kept.earlier, sketches)
     rows = twins.rows_of(twins.ids, prints)
     assert rows.tolist() == list(range(400))
     found = copies_of(twins, twins.ids, rows, prints, sketches)

@@ -8,7 +8,7 @@ def memory_of(trained):
     n = len(trained)
     none = np.zeros((n, 1), np.float32)
     return Memory(
-        tuple("abcdefgh"[:n].ljust(n)), np.arange(n, dtype=np.uint64), np.zeros(n, np.int64), trained, none, none
+        tuple("abcdefgh"[:n].ljust(n)), np.arange(n, dtype=np.uint64), np.zeros(n, np.int64), trained, none, none, none
     )
 
 

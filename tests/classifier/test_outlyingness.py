@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from poleward.classifier.outlyingness import SCORERS, Fused, build_outlyingness
+from poleward.errors import SettingError
 from poleward.labelled.network import LabelledNetwork
 from poleward.objectives.classes.catalogue import build_class_objective
 from poleward.ood.max_logit import MaxLogit
@@ -21,7 +22,7 @@ def said(model, n=60, seed=0):
     features = np.random.default_rng(seed).normal(size=(n, 6)).astype(np.float32)
     with torch.no_grad():
         logits = model.objective.logits(torch.from_numpy(features)).numpy()
-    return Outputs(features, logits, np.arange(n) % 3)
+    return Outputs(features, logits, np.arange(n) % 3, np.tanh(features[:, :4]))
 
 
 def codes_of(model, outputs):
@@ -47,16 +48,42 @@ def test_codes_that_are_features_have_the_neighbours_of_features():
     np.testing.assert_allclose(*scores, rtol=1e-6)
 
 
-def test_the_default_asks_the_largest_logit_and_neighbours_of_features_on_scales_of_new_samples():
+def placed_elsewhere(outputs, features):
+    return Outputs(features, outputs.logits, outputs.labels)
+
+
+def test_knn_earlier_measures_between_features_of_the_earlier_layer():
     model = network()
+    known, new = said(model), said(model, 9, seed=1)
+    of_layer = [placed_elsewhere(one, one.earlier) for one in (known, new)]
+    found = build_outlyingness("knn-earlier", model, 6, n_neighbors=4).fit(known).score(new)
+    np.testing.assert_array_equal(found, Nearest(4).fit(of_layer[0]).score(of_layer[1]))
+
+
+@pytest.mark.parametrize("objective", ["islands", "cross-entropy"])
+def test_the_default_asks_the_largest_logit_and_neighbours_in_every_space_on_scales_of_new_samples(objective):
+    model = network(objective)
     known, unseen, new = said(model), said(model, 40, seed=2), said(model, 9, seed=1)
+    spaces = [
+        lambda one: one,
+        lambda one: one,
+        lambda one: placed_elsewhere(one, one.earlier),
+        lambda one: placed_elsewhere(one, codes_of(model, one)),
+    ][: 4 if objective == "islands" else 3]
     together = []
-    for part in (MaxLogit(), Nearest(4)):
-        part.fit(known)
-        low, middle, high = np.percentile(part.score(unseen), [16, 50, 84])
-        together.append(np.arcsinh((part.score(new) - middle) / ((high - low) / 2)))
+    for part, space in zip((MaxLogit(), *(Nearest(4) for _ in spaces[1:])), spaces, strict=True):
+        part.fit(space(known))
+        low, middle, high = np.percentile(part.score(space(unseen)), [16, 50, 84])
+        together.append(np.arcsinh((part.score(space(new)) - middle) / ((high - low) / 2)))
     found = build_outlyingness("fused", model, 6, n_neighbors=4, new=unseen).fit(known).score(new)
-    np.testing.assert_allclose(found, np.average(together, axis=0, weights=[1, 2]), rtol=1e-4)
+    np.testing.assert_allclose(found, np.average(together, axis=0, weights=[1, 2, 1, 1][: len(spaces)]), rtol=1e-4)
+
+
+def test_rows_have_no_earlier_layer_to_ask():
+    model = network()
+    known = said(model)
+    with pytest.raises(SettingError, match="knn-earlier"):
+        build_outlyingness("knn-earlier", model, 6, 4).fit(Outputs(known.features, known.logits))
 
 
 @pytest.mark.parametrize("name", SCORERS)

@@ -19,6 +19,7 @@ from poleward.training.loop import (
     Trainable,
     cosine_decay,
     epoch_batches,
+    loaded,
     one_cycle,
     to_tensors,
     train,
@@ -344,3 +345,32 @@ def test_labels_follow_the_samples_to_the_model():
     for first_column, labels in seen:
         assert torch.equal(first_column, torch.tensor(ROWS[labels, 0], dtype=torch.float32))
     assert sorted(torch.cat([labels for _, labels in seen]).tolist()) == list(range(10))
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_batches_are_loaded_in_their_order_and_ahead_only_where_asked(ahead):
+    asked = []
+    batches = [np.array([step]) for step in range(4)]
+
+    def load(rows):
+        asked.append(int(rows[0]))
+        return Features(rows[:, None].astype(float))
+
+    used = []
+    for features in loaded(load, batches, ahead):
+        used.append(int(features.values[0, 0]))
+        if not ahead:
+            assert asked == used
+    assert used == asked == [0, 1, 2, 3]
+
+
+def test_a_batch_that_cannot_be_loaded_ahead_is_an_error_where_it_is_used():
+    def load(rows):
+        if rows[0] == 1:
+            raise ModelError("gone")
+        return Features(np.zeros((1, 1)))
+
+    coming = loaded(load, [np.array([0]), np.array([1])], ahead=True)
+    next(coming)
+    with pytest.raises(ModelError, match="gone"):
+        next(coming)

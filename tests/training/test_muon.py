@@ -55,6 +55,16 @@ def test_a_kernel_keeps_its_length():
     assert weight.detach().norm().item() == pytest.approx(len(weight) ** 0.5, rel=0.02)
 
 
+def test_a_kernel_forgets_sooner_than_all_else():
+    gradients = [kernel(1).detach(), kernel(2).detach()]
+    weight, once = kernel(), kernel()
+    found = stepped(Muon([weight], 0.01, SHARE, 0.9), weight, gradients)
+    first = stepped(Muon([once], 0.01, SHARE, 0.9), once, gradients[:1])
+    d = gradients[1] + 0.6 * (gradients[1] + 0.6 * gradients[0])
+    turn = polar(d.flatten(1)).view(weight.shape)
+    torch.testing.assert_close(found, normalised(first) - 0.01 * SHARE * turn)
+
+
 def test_a_kernel_without_a_gradient_keeps_its_direction():
     weight = kernel()
     before = normalised(weight)

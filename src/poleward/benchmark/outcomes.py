@@ -24,7 +24,7 @@ FIGURES = {
 }
 """Of `records.Evaluation`, and how a table calls them."""
 
-FURTHER = {"accuracy": "accuracy", "training_minutes": "CPU minutes of training"}
+FURTHER = {"accuracy": "accuracy", "training_minutes": "CPU minutes of training", "gpu_minutes": "GPU minutes"}
 """Figures that only some suites have."""
 
 HIGHER_IS_BETTER = frozenset({"auroc", "average_precision", "accuracy"})

@@ -19,6 +19,7 @@ class Memory:
     labels : (n,) number of the class
     trained : (n,) whether the network has seen it; the others calibrate
     features : (n, f) float32 of the network
+    earlier : (n, e) float32 of an earlier layer
     sketches : (n, s) float32, see `data.sketch`
     """
 
@@ -27,6 +28,7 @@ class Memory:
     labels: NDArray[np.int64]
     trained: NDArray[np.bool_]
     features: NDArray[np.float32]
+    earlier: NDArray[np.float32]
     sketches: NDArray[np.float32]
 
     def aside(self, fused: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -75,4 +77,4 @@ class Memory:
 
 FEWEST_FOR_SCALE = 20
 
-ARRAYS = ("prints", "labels", "trained", "features", "sketches")
+ARRAYS = ("prints", "labels", "trained", "features", "earlier", "sketches")

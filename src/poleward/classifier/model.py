@@ -21,7 +21,7 @@ from poleward.data.sketch import sketches
 from poleward.detector.ranker import member
 from poleward.detector.rows import prepared_runs
 from poleward.labelled.network import LabelledNetwork
-from poleward.ood.outputs import Outputs, PostHoc
+from poleward.ood.outputs import Outputs, PostHoc, joined
 from poleward.records import Audit, Features, LabelDoubt, NearCopy, Ranking
 
 
@@ -56,8 +56,7 @@ class ClassifierModel:
 
     def seen(self, data: Any) -> Outputs:
         """What the network says of raw samples."""
-        parts = [seen for _, seen in self.runs(data)]
-        return Outputs(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "logits")))
+        return joined([seen for _, seen in self.runs(data)])
 
     def runs(self, data: Any) -> Iterator[tuple[NDArray[np.uint64], Outputs]]:
         """Fingerprints of raw samples and what the network says of them, some at a time.

@@ -54,6 +54,10 @@ class Padded(nn.Module):
         result: Tensor = self.network(self.margin(images))
         return result
 
+    def layers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, c, h, w) -> features (b, f), and those of an earlier layer (b, e)."""
+        return self.network.layers(self.margin(images))
+
 
 def network_input(features: Features, with_mask: bool) -> Features:
     """Prepared samples as the network takes them: values and, beside them if asked, which of them were observed.
@@ -76,10 +80,11 @@ def see_all(
 ) -> Outputs:
     """What the network, in evaluation mode, says of samples 0 .. n - 1, whose inputs ``load`` gives, chunk by chunk."""
     dtype = next(network.parameters()).dtype
-    features, logits = [], []
+    parts = []
     with torch.no_grad(), one_thread_for(rows=kind == "table"):
         for rows, count in padded_chunks(n_samples, CHUNK[kind]):
-            found = network(to_tensors(load(rows), device, dtype)[0])
-            features.append(found[:count].float().cpu().numpy())
-            logits.append(network.objective.logits(found)[:count].cpu().numpy())
-    return Outputs(np.concatenate(features), np.concatenate(logits))
+            features, earlier = network.layers(to_tensors(load(rows), device, dtype)[0])
+            said = features.float(), network.objective.logits(features), earlier.float()
+            parts.append([one[:count].cpu().numpy() for one in said])
+    whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Outputs(whole[0], whole[1], earlier=whole[2])

@@ -1,10 +1,12 @@
 """How far a sample lies from every class, by name; higher is farther. Single scores come from `poleward.ood`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float64
+from numpy.typing import NDArray
 
 from poleward.classifier.head import head_of
 from poleward.errors import SettingError
@@ -16,8 +18,8 @@ from poleward.ood.nearest import Nearest
 from poleward.ood.outputs import Head, Outputs, PostHoc
 from poleward.scoring.fused import scale
 
-FUSED, NEAREST, NEAREST_CODES = "fused", "knn", "knn-codes"
-SCORERS = (FUSED, NEAREST_CODES, *NAMES)
+FUSED, NEAREST, NEAREST_CODES, NEAREST_EARLIER = "fused", "knn", "knn-codes", "knn-earlier"
+SCORERS = (FUSED, NEAREST_CODES, NEAREST_EARLIER, *NAMES)
 
 
 FLATNESS = 1e-3
@@ -56,26 +58,42 @@ class Fused(PostHoc):
         return np.asarray(np.average(scaled, axis=0, weights=self.weights))
 
 
-class OfCodes(PostHoc):
-    """A score that sees codes, where the objective itself places samples, instead of features."""
+class InPlaceOfFeatures(PostHoc):
+    """A score that sees something else of a sample in the place of its features.
 
-    def __init__(self, part: PostHoc, network: LabelledNetwork) -> None:
+    other : outputs -> (n, k), what it sees
+    """
+
+    def __init__(self, part: PostHoc, other: Callable[[Outputs], NDArray[np.floating[Any]]]) -> None:
         self.part = part
-        self.network = network
+        self.other = other
 
-    def fit(self, outputs: Outputs) -> "OfCodes":
-        """Fit the score to the codes."""
-        self.part.fit(self._placed(outputs))
+    def fit(self, outputs: Outputs) -> "InPlaceOfFeatures":
+        """Fit the score to it."""
+        self.part.fit(self._seen(outputs))
         return self
 
     def score(self, outputs: Outputs) -> Float64[np.ndarray, " n"]:
         """(n,) the score's own."""
-        return self.part.score(self._placed(outputs))
+        return self.part.score(self._seen(outputs))
 
-    def _placed(self, outputs: Outputs) -> Outputs:
-        device = str(next(self.network.parameters()).device)
-        codes = head_of(self.network, np.asarray(outputs.features), device)[1]
-        return Outputs(codes, outputs.logits, outputs.labels)
+    def _seen(self, outputs: Outputs) -> Outputs:
+        return Outputs(self.other(outputs), outputs.logits, outputs.labels)
+
+
+def codes_under(network: LabelledNetwork) -> Callable[[Outputs], NDArray[np.floating[Any]]]:
+    """Outputs -> codes, where the network's objective places samples."""
+    device = str(next(network.parameters()).device)
+    return lambda outputs: head_of(network, np.asarray(outputs.features), device)[1]
+
+
+def earlier_features(outputs: Outputs) -> NDArray[np.floating[Any]]:
+    """Those of an earlier layer; SettingError where there are none."""
+    if outputs.earlier is None or not outputs.earlier.shape[1]:
+        raise SettingError(
+            f"scorer {NEAREST_EARLIER!r} needs an earlier layer, which the network of rows does not give"
+        )
+    return outputs.earlier
 
 
 def build_outlyingness(
@@ -88,9 +106,9 @@ def build_outlyingness(
 ) -> PostHoc:
     """The named score for outputs of the network, not yet fitted.
 
-    Beside the largest logit, the fusion asks the nearest features of images, with twice the weight. Values of rows are
-    not bounded as pixels are, and a row far out has a large logit and a direction like any other; its Mahalanobis
-    distance is large as well.
+    Beside the largest logit, the fusion asks of images the nearest features, with twice the weight, those of an earlier
+    layer, and codes where the objective has a space of its own. Values of rows are not bounded as pixels are, and a row
+    far out has a large logit and a direction like any other; its Mahalanobis distance is large as well.
 
     new : outputs for samples of the classes that the network has not seen, from which a fusion learns its scales
 
@@ -99,14 +117,24 @@ def build_outlyingness(
     SettingError for a score that needs a linear head where the objective has none.
     """
     if name == FUSED:
-        parts: list[tuple[float, PostHoc]] = [(1.0, MaxLogit())]
-        parts.append((2.0, Nearest(n_neighbors)) if kind == "images" else (1.0, Mahalanobis()))
-        return Fused(parts, new)
+        return Fused(fused_parts(network, n_neighbors, kind), new)
     if name == NEAREST_CODES:
-        return OfCodes(Nearest(n_neighbors), network)
+        return InPlaceOfFeatures(Nearest(n_neighbors), codes_under(network))
+    if name == NEAREST_EARLIER:
+        return InPlaceOfFeatures(Nearest(n_neighbors), earlier_features)
     if name == NEAREST:
         return Nearest(n_neighbors)
     return build_score(name, linear_head(network, n_features, name) if name in WITH_HEAD else None)
+
+
+def fused_parts(network: LabelledNetwork, n_neighbors: int, kind: str) -> list[tuple[float, PostHoc]]:
+    """The parts of the fusion, not yet fitted, with their weights."""
+    if kind == "table":
+        return [(1.0, MaxLogit()), (1.0, Mahalanobis())]
+    codes = [NEAREST_CODES] if network.objective.places_codes else []
+    weights = {NEAREST: 2.0, NEAREST_EARLIER: 1.0} | dict.fromkeys(codes, 1.0)
+    near = [(weight, build_outlyingness(name, network, 0, n_neighbors)) for name, weight in weights.items()]
+    return [(1.0, MaxLogit()), *near]
 
 
 def linear_head(network: LabelledNetwork, n_features: int, wanted_by: str) -> Head:

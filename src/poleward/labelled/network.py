@@ -1,11 +1,22 @@
 """Network + class objective: what the training loop trains when samples have classes."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from poleward.labelled.augmentation import Augmentation
 from poleward.objectives.classes.objective import ClassObjective
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A network that also gives the features of an earlier layer."""
+
+    def layers(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
+        """(b, *shape) -> features (b, f), and earlier ones (b, e)."""
+        ...
 
 
 class LabelledNetwork(nn.Module):
@@ -26,10 +37,21 @@ class LabelledNetwork(nn.Module):
 
     def forward(self, values: Float[Tensor, "b *shape"]) -> Float[Tensor, "b f"]:
         """Features; of an image the mean over it and its mirror image, where training shows both."""
-        features: Tensor = self.network(values)
+        return self.layers(values)[0]
+
+    def layers(self, values: Float[Tensor, "b *shape"]) -> tuple[Float[Tensor, "b f"], Float[Tensor, "b e"]]:
+        """Features, and in the same way those of an earlier layer; e is 0 for a network that gives none."""
+        features, earlier = self._layers(values)
         if self.augmentation is not None and self.augmentation.mirror:
-            features = (features + self.network(values.flip(-1))) / 2
-        return features
+            of_mirror = self._layers(values.flip(-1))
+            features, earlier = (features + of_mirror[0]) / 2, (earlier + of_mirror[1]) / 2
+        return features, earlier
+
+    def _layers(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        if isinstance(self.network, Layered):
+            return self.network.layers(values)
+        features: Tensor = self.network(values)
+        return features, features[:, :0]
 
     def loss(
         self,

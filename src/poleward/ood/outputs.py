@@ -1,5 +1,6 @@
 """What post-hoc scores see of a classifier, and the base of them all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,7 @@ class Outputs:
     features : (n, d) penultimate activations, the input of the last linear layer
     logits : (n, classes)
     labels : (n,) class numbers of training samples, or None
+    earlier : (n, e) features of an earlier layer, or None
 
     Errors
     ------
@@ -60,6 +62,7 @@ class Outputs:
     features: NDArray[np.floating[Any]]
     logits: NDArray[np.floating[Any]]
     labels: Int[np.ndarray, " n"] | None = None
+    earlier: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
         _require_rows("features", self.features)
@@ -70,19 +73,29 @@ class Outputs:
             )
         if self.labels is not None and len(self.labels) != len(self.logits):
             raise SettingError(f"there are {len(self.labels)} labels of {len(self.logits)} samples; give one to each")
+        if self.earlier is not None and len(self.earlier) != len(self.logits):
+            raise SettingError(
+                f"there are earlier features of {len(self.earlier)} of {len(self.logits)} samples; each needs them"
+            )
 
     def __len__(self) -> int:
         return len(self.logits)
 
     def take(self, rows: Any) -> "Outputs":
         """The given samples."""
-        labels = None if self.labels is None else self.labels[rows]
-        return Outputs(self.features[rows], self.logits[rows], labels)
+        labels, earlier = (None if one is None else one[rows] for one in (self.labels, self.earlier))
+        return Outputs(self.features[rows], self.logits[rows], labels, earlier)
 
     @property
     def predicted(self) -> NDArray[np.int64]:
         """(n,) number of the largest logit."""
         return np.asarray(np.argmax(self.logits, axis=1), np.int64)
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """The samples of all parts in their order; what the first has not, none may have."""
+    held = [name for name, value in vars(parts[0]).items() if value is not None]
+    return Outputs(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in held})
 
 
 class PostHoc:

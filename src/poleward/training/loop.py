@@ -5,7 +5,8 @@ state is checkpointed, so that an interrupted run, resumed, ends with the weight
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -179,12 +180,12 @@ def train(
     while progress.epoch < plan.epochs:
         epoch = progress.epoch
         batches = epoch_batches(n_samples, plan.batch_size, plan.seed, epoch)
-        for rows in batches[progress.step :]:
+        for features in loaded(load, [share(rows) for rows in batches[progress.step :]], ahead=plan.device != "cpu"):
             if any_asks(stop is not None and stop()):
                 raise Interrupted(_leave(checkpoint, model, optimizer, generator, progress))
             n_done = epoch * len(batches) + progress.step
             _set_learning_rate(optimizer, plan.learning_rate * schedule(n_done / n_steps))
-            terms = _step(model, optimizer, load(share(rows)), epoch, plan, generator)
+            terms = _step(model, optimizer, features, epoch, plan, generator)
             require_finite(terms, epoch)
             progress.add(terms, len(batches))
             if on_step is not None:
@@ -193,6 +194,25 @@ def train(
                 checkpoint.save(model, optimizer, generator, vars(progress))
     model.eval()
     return progress.history
+
+
+def loaded(
+    load: Callable[[NDArray[np.int64]], Features], batches: Sequence[NDArray[np.int64]], ahead: bool
+) -> Iterator[Features]:
+    """The samples of each batch.
+
+    ahead : load each while the one before it is in use, for a device that computes by itself
+    """
+    if not ahead:
+        yield from map(load, batches)
+        return
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        coming = worker.submit(load, batches[0])
+        for rows in batches[1:]:
+            features = coming.result()
+            coming = worker.submit(load, rows)
+            yield features
+        yield coming.result()
 
 
 def to_tensors(features: Features, device: str, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor | None]:

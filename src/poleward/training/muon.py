@@ -1,8 +1,8 @@
 r"""Momentum that turns convolution kernels alike in every direction (Muon), and moves all else as usual.
 
 With the gradient g and B <- m B + g, a parameter moves by its step d = g + m B (Nesterov): p <- p - rate d, where g
-holds the weight decay. A kernel, as a matrix W of outputs by (inputs times pixels), takes instead the orthogonal matrix
-next to its step; its length is kept, for what follows is normalised and does not see it:
+holds the weight decay. A kernel, as a matrix W of outputs by (inputs times pixels), forgets sooner (m = 0.6) and takes
+instead the orthogonal matrix next to its step; its length is kept, for what follows is normalised and does not see it:
 
     W <- sqrt(outputs) W / ||W|| - share rate polar(d),      polar(U S V') = U V'
 
@@ -21,8 +21,11 @@ from torch import Tensor
 KERNEL_DIMS = 4
 """(outputs, inputs, height, width)."""
 
-KERNEL_SHARE = 0.25
+KERNEL_SHARE = 0.5
 """Of the learning rate, for kernels: how far one step may turn them, in radians."""
+
+KERNEL_MOMENTUM = 0.6
+"""m of kernels."""
 
 SHORT = 500
 """Steps of a run; in a shorter one kernels turn further at each, or they would hardly leave where they began."""
@@ -40,7 +43,7 @@ class Muon(torch.optim.Optimizer):
     parameters : tensors; those of four dimensions are kernels, and must be followed by a normalisation
     lr : above 0
     kernel_share : above 0, of lr, for kernels
-    momentum : in [0, 1), m
+    momentum : in [0, 1), m of all but the kernels
     weight_decay : at least 0, an L2 penalty of all but the kernels
     dtype : that steps of kernels are made orthogonal in
     """
@@ -61,30 +64,43 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._move(parameter, parameter.grad, group)
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            self._turn([one for one in moved if one.ndim == KERNEL_DIMS], group)
+            self._slide([one for one in moved if one.ndim != KERNEL_DIMS], group)
 
-    def _move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        is_kernel = parameter.ndim == KERNEL_DIMS
-        g = gradient if is_kernel else gradient.add(parameter, alpha=group["weight_decay"])
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        step = g.add(state["momentum"].mul_(group["momentum"]).add_(g), alpha=group["momentum"])
-        if not is_kernel:
-            parameter.sub_(step, alpha=group["lr"])
-            return
-        parameter.mul_(sqrt(len(parameter)) / parameter.norm())
-        turn = polar(step.flatten(1).to(self.dtype)).to(parameter.dtype)
-        parameter.sub_(turn.view(parameter.shape), alpha=self.kernel_share * group["lr"])
+    def _slide(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        if parameters:
+            decayed = list(torch._foreach_add(_gradients(parameters), parameters, alpha=group["weight_decay"]))
+            steps = self._steps(parameters, decayed, group["momentum"])
+            torch._foreach_add_(parameters, steps, alpha=-group["lr"])
+
+    def _turn(self, kernels: list[Tensor], group: dict[str, Any]) -> None:
+        steps = self._steps(kernels, _gradients(kernels), KERNEL_MOMENTUM) if kernels else ()
+        for kernel, step in zip(kernels, steps, strict=True):
+            kernel.mul_(sqrt(len(kernel)) / kernel.norm())
+            turn = polar(step.flatten(1).to(self.dtype)).to(kernel.dtype)
+            kernel.sub_(turn.view(kernel.shape), alpha=self.kernel_share * group["lr"])
+
+    def _steps(self, parameters: list[Tensor], gradients: list[Tensor], m: float) -> tuple[Tensor, ...]:
+        """d = g + m B of each, and B moved on."""
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        torch._foreach_mul_(momenta, m)
+        torch._foreach_add_(momenta, gradients)
+        return torch._foreach_add(gradients, momenta, alpha=m)
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def kernel_share(n_steps: int) -> float:
-    """Share of the learning rate for kernels in a run of this many steps: 1/4 max(1, sqrt(500 / steps)).
+    """Share of the learning rate for kernels in a run of this many steps: 1/2 max(1, sqrt(500 / steps)).
 
     >>> kernel_share(2000), kernel_share(125)
-    (0.25, 0.5)
+    (0.5, 1.0)
     """
     return KERNEL_SHARE * max(1.0, sqrt(SHORT / n_steps))
 

@@ -27,3 +27,8 @@ class ClassObjective(nn.Module):
     def codes(self, features: Float[Tensor, "b f"]) -> Float[Tensor, "b n"]:
         """Where the objective places samples: the space it shapes."""
         return features
+
+    @property
+    def places_codes(self) -> bool:
+        """Whether that space is another one than the features'."""
+        return type(self).codes is not ClassObjective.codes
