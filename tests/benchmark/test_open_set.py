@@ -7,7 +7,7 @@ import torch
 from poleward.benchmark import open_set
 from poleward.benchmark.class_splits import ClassSplit, made_data_sets
 from poleward.benchmark.contenders import Effort, among
-from poleward.benchmark.open_set import Budget, Trainings, contenders, places_codes, scores_of
+from poleward.benchmark.open_set import Budget, Trained, Trainings, contenders, further, places_codes, scores_of
 from poleward.benchmark.published import MODES, PURE
 from poleward.benchmark.released import means, released_rows
 from poleward.classifier.model import ClassifierModel
@@ -45,9 +45,19 @@ def test_one_training_serves_every_score_and_every_set_it_is_ranked_against(spli
         split.test[::-1][:9],
     )
     contender.scores(other, Effort(1))
-    further = contender.also(split, Effort(1))
+    about = contender.also(split, Effort(1))
     assert set(found) == set(contender.rows) and all(len(scores) == len(split.test) for scores in found.values())
-    assert 0 <= further["accuracy"] <= 1 and further["training_minutes"] > 0 and len(fittings) == 1
+    assert 0 <= about["accuracy"] <= 1 and about["training_minutes"] > 0 and len(fittings) == 1
+
+
+@pytest.mark.parametrize(("device", "name"), [("cpu", "training_minutes"), ("cuda", "gpu_minutes")])
+def test_minutes_of_a_gpu_have_a_column_of_their_own(split, device, name, monkeypatch):
+    right = split.test_labels[~split.is_anomaly]
+    model = ClassifierModel.__new__(ClassifierModel)
+    model.device = device
+    monkeypatch.setattr(Trained, "judged", lambda self, images: ({}, right))
+    monkeypatch.setattr(Trainings, "of", lambda *asked: Trained("islands", model, 2.0))
+    assert further("islands", "", Trainings(), split, Effort(1)) == {"accuracy": 1.0, name: 2.0}
 
 
 def test_scores_are_in_the_order_of_the_samples_whatever_else_is_ranked(split, contender):
@@ -59,9 +69,7 @@ def test_scores_are_in_the_order_of_the_samples_whatever_else_is_ranked(split, c
 
 
 def test_trainings_on_other_classes_are_let_go(split, monkeypatch):
-    model = ClassifierModel.__new__(ClassifierModel)
-    model.device = "cpu"
-    monkeypatch.setattr(open_set, "fit_classifier", lambda *said: model)
+    monkeypatch.setattr(open_set, "fit_classifier", lambda *said: ClassifierModel.__new__(ClassifierModel))
     small, trainings = Budget(32, 1), Trainings()
     fewer = replace(split, train=split.train[:-9], labels=split.labels[:-9])
     first = trainings.of("islands", small, split)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from poleward import OpenSetClassifier
-from poleward.classifier.fitting import MOST_ASIDE, split_by_class
+from poleward.classifier.fitting import split_by_class
 from poleward.errors import SourceError
 
 
@@ -127,8 +127,8 @@ def test_what_was_learned_survives_a_fit_that_fails(make_heaps, make_classifier)
     assert np.array_equal(classifier.score_samples(X), before)
 
 
-@pytest.mark.parametrize(("n", "n_aside"), [(1000, 150), (20_000, MOST_ASIDE), (100_000, MOST_ASIDE)])
-def test_a_share_is_kept_aside_but_no_more_than_calibration_needs(n, n_aside):
-    trained, aside = split_by_class(np.arange(n) % 10, 0.15, seed=0)
+@pytest.mark.parametrize(("share", "n", "n_aside"), [(None, 1000, 150), (None, 100_000, 3000), (0.15, 100_000, 15_000)])
+def test_a_share_is_kept_aside_but_unasked_no_more_than_calibration_needs(share, n, n_aside):
+    trained, aside = split_by_class(np.arange(n) % 10, share, seed=0)
     assert len(aside) == n_aside
     assert sorted([*trained, *aside]) == list(range(n))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from poleward.classifier import fitting
 from poleward.classifier.outlyingness import SCORERS, Fused, build_outlyingness
 from poleward.errors import SettingError
 from poleward.labelled.network import LabelledNetwork
@@ -79,11 +80,10 @@ def test_the_default_asks_the_largest_logit_and_neighbours_in_every_space_on_sca
     np.testing.assert_allclose(found, np.average(together, axis=0, weights=[1, 2, 1, 1][: len(spaces)]), rtol=1e-4)
 
 
-def test_rows_have_no_earlier_layer_to_ask():
-    model = network()
-    known = said(model)
+def test_rows_have_no_earlier_layer_to_ask(make_heaps, make_classifier, monkeypatch):
+    monkeypatch.setattr(fitting, "train", None)  # told before anything is trained
     with pytest.raises(SettingError, match="knn-earlier"):
-        build_outlyingness("knn-earlier", model, 6, 4).fit(Outputs(known.features, known.logits))
+        make_classifier(scorer="knn-earlier").fit(*make_heaps(20))
 
 
 @pytest.mark.parametrize("name", SCORERS)

@@ -66,3 +66,16 @@ def test_an_image_and_its_mirror_image_have_the_same_features_where_training_sho
     x = torch.rand(3, 1, 8, 8)
     assert torch.equal(model(x), model(x.flip(-1))) == mirror
     assert torch.equal(model(x).view_as(x), (x + x.flip(-1)) / 2 if mirror else x)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_earlier_layer_is_the_middle_residual_pair_of_both_sides(mirror):
+    model = built().eval()
+    model.augmentation = Augmentation(mirror=mirror)
+    seen = []
+    model.network.middle.register_forward_hook(lambda pair, given, found: seen.append(found.mean(dim=(2, 3))))
+    x = torch.rand(3, 1, 8, 8)
+    features, earlier = model.with_earlier(x)
+    assert torch.equal(features, model(x))
+    torch.testing.assert_close(earlier, torch.stack(seen[: 1 + mirror]).mean(dim=0))
+    assert mirror or not torch.allclose(seen[0], model.with_earlier(x.flip(-1))[1])

@@ -1,5 +1,6 @@
 import json
 import math
+import threading
 from collections import Counter
 
 import numpy as np
@@ -349,19 +350,18 @@ def test_labels_follow_the_samples_to_the_model():
 
 @pytest.mark.parametrize("ahead", [False, True])
 def test_batches_are_loaded_in_their_order_and_ahead_only_where_asked(ahead):
-    asked = []
-    batches = [np.array([step]) for step in range(4)]
+    begun = [threading.Event() for _ in range(4)]
 
     def load(rows):
-        asked.append(int(rows[0]))
+        begun[rows[0]].set()
         return Features(rows[:, None].astype(float))
 
     used = []
-    for features in loaded(load, batches, ahead):
+    for features in loaded(load, [np.array([step]) for step in range(4)], ahead):
         used.append(int(features.values[0, 0]))
-        if not ahead:
-            assert asked == used
-    assert used == asked == [0, 1, 2, 3]
+        if used[-1] < 3:
+            assert begun[used[-1] + 1].wait(5 if ahead else 0) == ahead
+    assert used == [0, 1, 2, 3]
 
 
 def test_a_batch_that_cannot_be_loaded_ahead_is_an_error_where_it_is_used():

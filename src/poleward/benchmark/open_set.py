@@ -29,6 +29,7 @@ from poleward.classifier.network import network_input
 from poleward.classifier.outlyingness import NEAREST_CODES, SCORERS, build_outlyingness
 from poleward.classifier.settings import LEARNING_RATES, ClassifierSettings
 from poleward.detector.rows import prepared_runs
+from poleward.detector.settings import resolve_device
 from poleward.errors import SettingError
 from poleward.labelled.network import LabelledNetwork
 from poleward.objectives.classes.catalogue import CLASS_OBJECTIVES, build_class_objective
@@ -151,10 +152,11 @@ class Trainings:
             self.held, self.on = {}, on
         key = objective, budget, split.seed
         if key not in self.held:
-            used, passed = time.process_time(), time.perf_counter()
-            model = fit_classifier("images", split.train, classes, numbers, budget.settings(objective), split.seed)
-            used, passed = time.process_time() - used, time.perf_counter() - passed
-            self.held[key] = Trained(objective, model, (used if model.device == "cpu" else passed) / 60)
+            settings = budget.settings(objective)
+            clock = time.process_time if resolve_device(settings.device) == "cpu" else time.perf_counter
+            start = clock()
+            model = fit_classifier("images", split.train, classes, numbers, settings, split.seed)
+            self.held[key] = Trained(objective, model, (clock() - start) / 60)
         return self.held[key]
 
 

@@ -29,9 +29,9 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
     Parameters
     ----------
     objective : see `objectives.classes.catalogue`: "islands" (a compact island per class), "cross-entropy", ...
-    scorer : how far a sample lies from every class: "fused" (the largest logit together with the nearest features and
-        codes of images, or the Mahalanobis distance of rows), or a score of `poleward.ood`: "knn", "max-logit",
-        "energy", "mahalanobis", "vim", ...
+    scorer : how far a sample lies from every class: "fused" (the largest logit together with the nearest features, of
+        an earlier layer too, and codes of images, or with the Mahalanobis distance of rows), a part of it ("knn",
+        "knn-earlier" of images, "knn-codes", "max-logit"), or another score of `poleward.ood`: "energy", "vim", ...
     width : at least 1; channels of the first convolution (images), of the hidden layers (tables)
     epochs : at least 1; None for about 1,500 (images) or 2,000 (tables) steps
     batch_size : at least 1; fewer samples make one batch
@@ -40,7 +40,7 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
     n_neighbors : at least 1, for scores with neighbours
     alpha : in (0, 1), the expected share of samples of the classes that are not accepted
     calibration_share : in (0, 0.9], of the training data that neither network nor index see, for p-values and
-        confidence, at most 3,000 samples; one of each class is always trained on
+        confidence; None for 0.15, but at most 3,000 samples; one of each class is always trained on
     stretch, nodata, types : as of `poleward.Detector`
     random_state : None, a whole number or a RandomState
     device : "auto", "cpu", "cuda", ...
@@ -74,7 +74,7 @@ class OpenSetClassifier(Intake, ClassNamePrefixFeaturesOutMixin, ClassifierMixin
         augment: bool = True,
         n_neighbors: int = 50,
         alpha: float = 0.05,
-        calibration_share: float = 0.15,
+        calibration_share: float | None = None,
         stretch: str = "linear",
         nodata: float | None = None,
         types: dict[str, str] | None = None,

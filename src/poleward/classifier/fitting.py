@@ -15,7 +15,7 @@ from poleward.classifier.head import head_of
 from poleward.classifier.memory import Memory
 from poleward.classifier.model import ClassifierModel
 from poleward.classifier.network import build_network, network_input, see_all
-from poleward.classifier.outlyingness import FUSED, build_outlyingness
+from poleward.classifier.outlyingness import FUSED, build_outlyingness, require_scorer_of
 from poleward.classifier.settings import ClassifierSettings
 from poleward.data.fingerprint import data_fingerprint
 from poleward.data.sketch import sketches
@@ -53,6 +53,7 @@ def fit_classifier(
     TrainingCollapsed when the result could not rank.
     """
     run = run or Run()
+    require_scorer_of(kind, settings.scorer)
     run.on_phase("preparing")
     trained, kept_aside = split_by_class(labels, settings.calibration_share, seed)
     samples = Samples.of(prepare(kind, data, trained, settings), data)
@@ -126,11 +127,11 @@ def said_of_memory(
 
 
 def split_by_class(
-    labels: NDArray[np.int64], calibration_share: float, seed: int
+    labels: NDArray[np.int64], calibration_share: float | None, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows to train on and rows kept aside for calibration, at random, but one of each class is always trained on.
 
-    At most `MOST_ASIDE` are kept aside.
+    calibration_share : of the samples, kept aside; None for 0.15 of them, but at most 3,000
 
     >>> trained, aside = split_by_class(np.array([0] * 8 + [1]), 0.5, seed=0)
     >>> len(trained), len(aside), 8 in trained
@@ -148,12 +149,13 @@ def split_by_class(
             f"each of the {len(labels)} samples is the only one of its class; at least one class needs two, one of them"
             " to calibrate with"
         )
-    n_aside = min(max(1, round(calibration_share * len(labels))), len(others), MOST_ASIDE)
+    asked = min(USUAL_SHARE * len(labels), MOST_ASIDE) if calibration_share is None else calibration_share * len(labels)
+    n_aside = min(max(1, round(asked)), len(others))
     aside = np.sort(others[-n_aside:])
     return np.setdiff1d(order, aside), aside
 
 
-MOST_ASIDE = 3000
+USUAL_SHARE, MOST_ASIDE = 0.15, 3000
 """Three quarters of them calibrate: the share of false alarms at level 0.05 is then right to within 0.005, one standard
 deviation."""
 
@@ -199,8 +201,7 @@ def remembered(
     size = SAMPLES_AT_A_TIME[samples.preparation.kind]
     every = np.arange(len(labels))
     parts = [sketches(samples.load(every[start : start + size])) for start in range(0, len(every), size)]
-    earlier = np.empty((len(labels), 0), np.float32) if seen.earlier is None else seen.earlier
-    return Memory(tuple(ids), samples.prints, labels, trained, seen.features, earlier, np.concatenate(parts))
+    return Memory(tuple(ids), samples.prints, labels, trained, seen.features, seen.earlier, np.concatenate(parts))
 
 
 def identity(samples: Samples, labels: NDArray[np.int64], settings: ClassifierSettings, seed: int) -> str:

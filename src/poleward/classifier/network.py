@@ -15,7 +15,7 @@ from poleward.labelled.network import LabelledNetwork
 from poleward.networks.multilayer import MultilayerTrunk
 from poleward.networks.resnet9 import ResNet9
 from poleward.objectives.classes.catalogue import build_class_objective
-from poleward.ood.outputs import Outputs
+from poleward.ood.outputs import Outputs, joined
 from poleward.records import Features
 from poleward.training.loop import to_tensors
 from poleward.training.threads import one_thread_for
@@ -54,9 +54,9 @@ class Padded(nn.Module):
         result: Tensor = self.network(self.margin(images))
         return result
 
-    def layers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def with_earlier(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(b, c, h, w) -> features (b, f), and those of an earlier layer (b, e)."""
-        return self.network.layers(self.margin(images))
+        return self.network.with_earlier(self.margin(images))
 
 
 def network_input(features: Features, with_mask: bool) -> Features:
@@ -80,11 +80,11 @@ def see_all(
 ) -> Outputs:
     """What the network, in evaluation mode, says of samples 0 .. n - 1, whose inputs ``load`` gives, chunk by chunk."""
     dtype = next(network.parameters()).dtype
-    parts = []
+    parts: list[Outputs] = []
     with torch.no_grad(), one_thread_for(rows=kind == "table"):
         for rows, count in padded_chunks(n_samples, CHUNK[kind]):
-            features, earlier = network.layers(to_tensors(load(rows), device, dtype)[0])
-            said = features.float(), network.objective.logits(features), earlier.float()
-            parts.append([one[:count].cpu().numpy() for one in said])
-    whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Outputs(whole[0], whole[1], earlier=whole[2])
+            features, earlier = network.with_earlier(to_tensors(load(rows), device, dtype)[0])
+            logits = network.objective.logits(features)
+            held = [one[:count].cpu().numpy() for one in (features.float(), logits, earlier.float())]
+            parts.append(Outputs(held[0], held[1], earlier=held[2]))
+    return joined(parts)

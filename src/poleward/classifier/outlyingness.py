@@ -88,12 +88,17 @@ def codes_under(network: LabelledNetwork) -> Callable[[Outputs], NDArray[np.floa
 
 
 def earlier_features(outputs: Outputs) -> NDArray[np.floating[Any]]:
-    """Those of an earlier layer; SettingError where there are none."""
-    if outputs.earlier is None or not outputs.earlier.shape[1]:
-        raise SettingError(
-            f"scorer {NEAREST_EARLIER!r} needs an earlier layer, which the network of rows does not give"
-        )
+    """Those of an earlier layer."""
     return outputs.earlier
+
+
+def require_scorer_of(kind: str, name: str) -> None:
+    """SettingError for a score that this kind of data has not."""
+    if kind == "table" and name == NEAREST_EARLIER:
+        raise SettingError(
+            f"scorer = {name!r}: the network of rows has no earlier layer to ask; choose fused, knn-codes, knn,"
+            " max-logit or another one"
+        )
 
 
 def build_outlyingness(
@@ -131,8 +136,9 @@ def fused_parts(network: LabelledNetwork, n_neighbors: int, kind: str) -> list[t
     """The parts of the fusion, not yet fitted, with their weights."""
     if kind == "table":
         return [(1.0, MaxLogit()), (1.0, Mahalanobis())]
-    codes = [NEAREST_CODES] if network.objective.places_codes else []
-    weights = {NEAREST: 2.0, NEAREST_EARLIER: 1.0} | dict.fromkeys(codes, 1.0)
+    weights = {NEAREST: 2.0, NEAREST_EARLIER: 1.0}
+    if network.objective.places_codes:
+        weights[NEAREST_CODES] = 1.0
     near = [(weight, build_outlyingness(name, network, 0, n_neighbors)) for name, weight in weights.items()]
     return [(1.0, MaxLogit()), *near]
 
@@ -149,6 +155,6 @@ def linear_head(network: LabelledNetwork, n_features: int, wanted_by: str) -> He
     if not gap <= FLATNESS * expected.abs().max():
         raise SettingError(
             f"scorer {wanted_by!r} needs logits that are linear in the features, which those of this objective are not;"
-            " choose fused, knn-codes, knn, max-logit, energy or mahalanobis"
+            " choose fused, knn, knn-codes, max-logit, energy or mahalanobis"
         )
     return Head(weight.cpu().numpy(), bias.cpu().numpy())

@@ -23,7 +23,7 @@ LEARNING_RATES = {"images": 0.1, "table": 1e-3}
 
 CHOICES = {"objective": tuple(CLASS_OBJECTIVES), "scorer": SCORERS, "stretch": STRETCHES}
 BOUNDED = ("epochs", "batch_size", "learning_rate", "n_neighbors", "alpha", "calibration_share")
-OPTIONAL = frozenset({"epochs", "learning_rate"})
+OPTIONAL = frozenset({"epochs", "learning_rate", "calibration_share"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ClassifierSettings:
     augment: bool
     n_neighbors: int
     alpha: float
-    calibration_share: float
+    calibration_share: float | None
     stretch: str
     nodata: float | None
     types: Mapping[str, str] | None

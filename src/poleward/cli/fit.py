@@ -56,7 +56,7 @@ def fit(
     n_latent: Annotated[int | None, typer.Option(help="Latent dimensions.", rich_help_panel=LEARNING)] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.", rich_help_panel=LEARNING)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a step.", rich_help_panel=LEARNING)] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of Adam.", rich_help_panel=LEARNING)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The largest one.", rich_help_panel=LEARNING)] = None,
     weight: Annotated[
         float | None, typer.Option(help="Of the objective beside the reconstruction.", rich_help_panel=LEARNING)
     ] = None,
@@ -111,7 +111,11 @@ def fit(
         ),
     ] = None,
     calibration_share: Annotated[
-        float | None, typer.Option(help="Of the data, kept from the network for p-values.", rich_help_panel=DECIDING)
+        float | None,
+        typer.Option(
+            help="Of the data, kept from the network for p-values: 0.15, with --labels at most 3,000 samples.",
+            rich_help_panel=DECIDING,
+        ),
     ] = None,
     config: Config = None,
     *,

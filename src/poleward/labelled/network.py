@@ -14,7 +14,7 @@ from poleward.objectives.classes.objective import ClassObjective
 class Layered(Protocol):
     """A network that also gives the features of an earlier layer."""
 
-    def layers(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
+    def with_earlier(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
         """(b, *shape) -> features (b, f), and earlier ones (b, e)."""
         ...
 
@@ -37,19 +37,19 @@ class LabelledNetwork(nn.Module):
 
     def forward(self, values: Float[Tensor, "b *shape"]) -> Float[Tensor, "b f"]:
         """Features; of an image the mean over it and its mirror image, where training shows both."""
-        return self.layers(values)[0]
+        return self.with_earlier(values)[0]
 
-    def layers(self, values: Float[Tensor, "b *shape"]) -> tuple[Float[Tensor, "b f"], Float[Tensor, "b e"]]:
+    def with_earlier(self, values: Float[Tensor, "b *shape"]) -> tuple[Float[Tensor, "b f"], Float[Tensor, "b e"]]:
         """Features, and in the same way those of an earlier layer; e is 0 for a network that gives none."""
-        features, earlier = self._layers(values)
+        features, earlier = self._of_network(values)
         if self.augmentation is not None and self.augmentation.mirror:
-            of_mirror = self._layers(values.flip(-1))
+            of_mirror = self._of_network(values.flip(-1))
             features, earlier = (features + of_mirror[0]) / 2, (earlier + of_mirror[1]) / 2
         return features, earlier
 
-    def _layers(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_network(self, values: Tensor) -> tuple[Tensor, Tensor]:
         if isinstance(self.network, Layered):
-            return self.network.layers(values)
+            return self.network.with_earlier(values)
         features: Tensor = self.network(values)
         return features, features[:, :0]
 

@@ -57,9 +57,9 @@ class MultilayerTrunk(nn.Module):
     def __init__(self, n_columns: int, width: int) -> None:
         super().__init__()
         self.n_features = width
-        self.hidden = nn.Sequential(multilayer(n_columns, (width,), width), nn.LeakyReLU(NEGATIVE_SLOPE))
+        self.layers = nn.Sequential(multilayer(n_columns, (width,), width), nn.LeakyReLU(NEGATIVE_SLOPE))
 
     def forward(self, values: Tensor) -> Tensor:
         """One row at a time; rows do not see each other."""
-        result: Tensor = self.hidden(values)
+        result: Tensor = self.layers(values)
         return result

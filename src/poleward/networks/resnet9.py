@@ -63,9 +63,9 @@ class ResNet9(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of images."""
-        return self.layers(x)[0]
+        return self.with_earlier(x)[0]
 
-    def layers(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def with_earlier(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features, and those of an earlier layer: means (b, 4 width) of the residual pair after the second halving."""
         middle = self.middle(self.widen(self.early(self.stem(x))))
         return self.late(self.narrow(middle)).mean(dim=(2, 3)), middle.mean(dim=(2, 3))

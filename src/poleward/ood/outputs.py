@@ -52,7 +52,7 @@ class Outputs:
     features : (n, d) penultimate activations, the input of the last linear layer
     logits : (n, classes)
     labels : (n,) class numbers of training samples, or None
-    earlier : (n, e) features of an earlier layer, or None
+    earlier : (n, e) features of an earlier layer; none, e = 0, where nothing is given
 
     Errors
     ------
@@ -62,9 +62,11 @@ class Outputs:
     features: NDArray[np.floating[Any]]
     logits: NDArray[np.floating[Any]]
     labels: Int[np.ndarray, " n"] | None = None
-    earlier: NDArray[np.floating[Any]] | None = None
+    earlier: NDArray[np.floating[Any]] = None  # type: ignore[assignment]  # (n, 0) from the first line below on
 
     def __post_init__(self) -> None:
+        if self.earlier is None:
+            object.__setattr__(self, "earlier", np.empty((len(self.logits), 0), np.float32))
         _require_rows("features", self.features)
         _require_rows("logits", self.logits)
         if len(self.features) != len(self.logits):
@@ -73,7 +75,8 @@ class Outputs:
             )
         if self.labels is not None and len(self.labels) != len(self.logits):
             raise SettingError(f"there are {len(self.labels)} labels of {len(self.logits)} samples; give one to each")
-        if self.earlier is not None and len(self.earlier) != len(self.logits):
+        _require_rows("earlier features", self.earlier)
+        if len(self.earlier) != len(self.logits):
             raise SettingError(
                 f"there are earlier features of {len(self.earlier)} of {len(self.logits)} samples; each needs them"
             )
@@ -83,8 +86,8 @@ class Outputs:
 
     def take(self, rows: Any) -> "Outputs":
         """The given samples."""
-        labels, earlier = (None if one is None else one[rows] for one in (self.labels, self.earlier))
-        return Outputs(self.features[rows], self.logits[rows], labels, earlier)
+        labels = None if self.labels is None else self.labels[rows]
+        return Outputs(self.features[rows], self.logits[rows], labels, self.earlier[rows])
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -93,9 +96,11 @@ class Outputs:
 
 
 def joined(parts: Sequence[Outputs]) -> Outputs:
-    """The samples of all parts in their order; what the first has not, none may have."""
-    held = [name for name, value in vars(parts[0]).items() if value is not None]
-    return Outputs(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in held})
+    """The samples of all parts in their order, without labels."""
+    features, logits, earlier = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "logits", "earlier")
+    )
+    return Outputs(features, logits, earlier=earlier)
 
 
 class PostHoc:

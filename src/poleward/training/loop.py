@@ -60,7 +60,7 @@ class Plan:
     seed : of the order of the samples and of the noise
     device : a torch device
     half_precision : networks in bfloat16
-    optimizer : "adam", or "muon": Nesterov's momentum 0.9, with orthogonal steps for kernels
+    optimizer : "adam", or "muon": Nesterov's momentum 0.9, for kernels 0.6 with orthogonal steps
     schedule : of the learning rate, "cosine" (falling) or "one-cycle" (rising, then falling)
     weight_decay : at least 0, as an L2 penalty of the weights
     """

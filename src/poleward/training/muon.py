@@ -64,36 +64,24 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient."""
         for group in self.param_groups:
-            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
-            self._turn([one for one in moved if one.ndim == KERNEL_DIMS], group)
-            self._slide([one for one in moved if one.ndim != KERNEL_DIMS], group)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._move(parameter, parameter.grad, group)
 
-    def _slide(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        if parameters:
-            decayed = list(torch._foreach_add(_gradients(parameters), parameters, alpha=group["weight_decay"]))
-            steps = self._steps(parameters, decayed, group["momentum"])
-            torch._foreach_add_(parameters, steps, alpha=-group["lr"])
-
-    def _turn(self, kernels: list[Tensor], group: dict[str, Any]) -> None:
-        steps = self._steps(kernels, _gradients(kernels), KERNEL_MOMENTUM) if kernels else ()
-        for kernel, step in zip(kernels, steps, strict=True):
-            kernel.mul_(sqrt(len(kernel)) / kernel.norm())
-            turn = polar(step.flatten(1).to(self.dtype)).to(kernel.dtype)
-            kernel.sub_(turn.view(kernel.shape), alpha=self.kernel_share * group["lr"])
-
-    def _steps(self, parameters: list[Tensor], gradients: list[Tensor], m: float) -> tuple[Tensor, ...]:
-        """d = g + m B of each, and B moved on."""
-        for parameter in parameters:
-            if not self.state[parameter]:
-                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
-        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
-        torch._foreach_mul_(momenta, m)
-        torch._foreach_add_(momenta, gradients)
-        return torch._foreach_add(gradients, momenta, alpha=m)
-
-
-def _gradients(parameters: list[Tensor]) -> list[Tensor]:
-    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+    def _move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        is_kernel = parameter.ndim == KERNEL_DIMS
+        m = KERNEL_MOMENTUM if is_kernel else group["momentum"]
+        g = gradient if is_kernel else gradient.add(parameter, alpha=group["weight_decay"])
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        step = g.add(state["momentum"].mul_(m).add_(g), alpha=m)
+        if not is_kernel:
+            parameter.sub_(step, alpha=group["lr"])
+            return
+        parameter.mul_(sqrt(len(parameter)) / parameter.norm())
+        turn = polar(step.flatten(1).to(self.dtype)).to(parameter.dtype)
+        parameter.sub_(turn.view(parameter.shape), alpha=self.kernel_share * group["lr"])
 
 
 def kernel_share(n_steps: int) -> float:
