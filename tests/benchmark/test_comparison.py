@@ -67,6 +67,14 @@ def test_the_best_of_a_column_is_bold_and_the_lowest_fpr_is_the_best():
     assert "**0.700** | **0.900**" in found["default"]
 
 
+def test_a_cost_has_no_best_row():
+    costly = [
+        replace(one, figures={**one.figures, "gpu_minutes": 1.0 + (one.row == "default")}) for one in TWO_TABLES[::3]
+    ]
+    shown = lines_of([replace(one, data="a") for one in costly])
+    assert " 1.000 " in shown["raw-5nn"] and " 2.000 " in shown["default"]
+
+
 def test_the_default_is_compared_with_the_simple_row():
     assert "AUROC of the default minus raw-5nn, paired: +0.100" in as_table(TWO_TABLES, [])
     assert "| -0.100" in lines_of(TWO_TABLES)["raw-5nn"]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poleward.benchmark.measuring import Interval
-from poleward.benchmark.outcomes import FIGURES, FURTHER, HIGHER_IS_BETTER, Outcome
+from poleward.benchmark.outcomes import COSTS, FIGURES, FURTHER, HIGHER_IS_BETTER, Outcome
 
 DEFAULT = "default"
 SIMPLE = "raw-5nn"
@@ -88,7 +88,8 @@ def columns_of(rows: Mapping[str, Cells], apart: Collection[str]) -> Iterator[tu
     for figure, head in {**FIGURES, **{name: head for name, head in FURTHER.items() if name in told}}.items():
         intervals = {row: mean_of(cells, figure, data) for row, cells in rows.items()}
         typical = {row: one.typical for row, one in intervals.items() if one is not None and row not in apart}
-        yield head, _bold(typical, figure, {row: _spelt(one) for row, one in intervals.items()})
+        ranked = {} if figure in COSTS else typical
+        yield head, _bold(ranked, figure, {row: _spelt(one) for row, one in intervals.items()})
     yield "AUROC minus default", {row: "" if row in apart else _signed(_from_default(rows, row)) for row in rows}
     for name in data if len(data) > 1 else ():
         means = {row: found[name] for row, cells in rows.items() if name in (found := data_means(cells, "auroc"))}
