@@ -1,6 +1,7 @@
 """How far a sample lies from every class, by name; higher is farther. Single scores come from `poleward.ood`."""
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,12 @@ def codes_under(network: LabelledNetwork) -> Callable[[Outputs], NDArray[np.floa
     return lambda outputs: head_of(network, np.asarray(outputs.features), device)[1]
 
 
-def earlier_features(outputs: Outputs) -> NDArray[np.floating[Any]]:
-    """Those of an earlier layer."""
-    return outputs.earlier
+def nearest_in(space: str, network: LabelledNetwork, n_neighbors: int) -> PostHoc:
+    """Distances to neighbours among features, those of an earlier layer, or codes."""
+    if space == NEAREST:
+        return Nearest(n_neighbors)
+    other = codes_under(network) if space == NEAREST_CODES else attrgetter("earlier")
+    return InPlaceOfFeatures(Nearest(n_neighbors), other)
 
 
 def require_scorer_of(kind: str, name: str) -> None:
@@ -123,12 +127,8 @@ def build_outlyingness(
     """
     if name == FUSED:
         return Fused(fused_parts(network, n_neighbors, kind), new)
-    if name == NEAREST_CODES:
-        return InPlaceOfFeatures(Nearest(n_neighbors), codes_under(network))
-    if name == NEAREST_EARLIER:
-        return InPlaceOfFeatures(Nearest(n_neighbors), earlier_features)
-    if name == NEAREST:
-        return Nearest(n_neighbors)
+    if name in (NEAREST, NEAREST_CODES, NEAREST_EARLIER):
+        return nearest_in(name, network, n_neighbors)
     return build_score(name, linear_head(network, n_features, name) if name in WITH_HEAD else None)
 
 
@@ -139,7 +139,7 @@ def fused_parts(network: LabelledNetwork, n_neighbors: int, kind: str) -> list[t
     weights = {NEAREST: 2.0, NEAREST_EARLIER: 1.0}
     if network.objective.places_codes:
         weights[NEAREST_CODES] = 1.0
-    near = [(weight, build_outlyingness(name, network, 0, n_neighbors)) for name, weight in weights.items()]
+    near = [(weight, nearest_in(space, network, n_neighbors)) for space, weight in weights.items()]
     return [(1.0, MaxLogit()), *near]
 
 

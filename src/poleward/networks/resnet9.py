@@ -63,9 +63,16 @@ class ResNet9(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of images."""
-        return self.with_earlier(x)[0]
+        return self._end(self._middle(x))
 
     def with_earlier(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features, and those of an earlier layer: means (b, 4 width) of the residual pair after the second halving."""
-        middle = self.middle(self.widen(self.early(self.stem(x))))
-        return self.late(self.narrow(middle)).mean(dim=(2, 3)), middle.mean(dim=(2, 3))
+        middle = self._middle(x)
+        return self._end(middle), middle.mean(dim=(2, 3))
+
+    def _middle(self, x: Tensor) -> Tensor:
+        result: Tensor = self.middle(self.widen(self.early(self.stem(x))))
+        return result
+
+    def _end(self, middle: Tensor) -> Tensor:
+        return self.late(self.narrow(middle)).mean(dim=(2, 3))
