@@ -264,8 +264,9 @@ def test_leading_dimensions_are_a_batch(apply, batch):
     each = [apply(row) for row in v.reshape(-1, 5)]
     assert found.shape[: len(batch)] == batch
     together = found.reshape(len(each), *found.shape[len(batch) :])
-    # not to the last bit: some processors take the arctangent of several numbers at once in another way than of one
-    assert torch.allclose(together, torch.stack(each) if each else found, rtol=1e-13, atol=1e-15)
+    # of many numbers at once torch.atan2 may differ in the last bit from that of one, by the processor
+    rounding = 1e-15 if apply is MAPS["angles"] else 0.0
+    assert torch.allclose(together, torch.stack(each) if each else found, rtol=rounding, atol=0.0)
 
 
 @every_map
